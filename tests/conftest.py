@@ -1,0 +1,113 @@
+"""What every test has: the network guard, the canary secret, the profiles of hypothesis, the shim for aioresponses.
+
+The guard is laid over this process's sockets when pytest starts: whatever dials an address that is not loopback
+gets an AssertionError, and its test fails even where the program swallowed that error. Names are never looked up
+outside: all but `localhost` and address literals are "not found". Child processes are not covered.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+from unittest.mock import Mock
+
+import aioresponses.core
+import hypothesis.configuration
+import pytest
+from aiohttp import ClientResponse
+from hypothesis import HealthCheck, settings
+
+DIALLED: Final[list[str]] = []
+"""Addresses outside this machine that somebody tried since the test began."""
+
+_connect, _connect_ex, _sendto, _getaddrinfo = socket.socket.connect, socket.socket.connect_ex, socket.socket.sendto, socket.getaddrinfo
+
+
+def _is_here(host: object) -> bool:
+    try:
+        address = ipaddress.ip_address(str(host).partition("%")[0])
+    except ValueError:
+        return str(host) == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _guard(sock: socket.socket, address: Any) -> None:
+    if sock.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
+        DIALLED.append(f"{address[0]}:{address[1]}")
+        raise AssertionError(f"a test dialled {address[0]}:{address[1]}, which is not on this machine")
+
+
+def _guarded_connect(self: socket.socket, address: Any) -> None:
+    _guard(self, address)
+    _connect(self, address)
+
+
+def _guarded_connect_ex(self: socket.socket, address: Any) -> int:
+    _guard(self, address)
+    return _connect_ex(self, address)
+
+
+def _guarded_sendto(self: socket.socket, data: Any, *rest: Any) -> int:
+    _guard(self, rest[-1])
+    return _sendto(self, data, *rest)
+
+
+def _guarded_getaddrinfo(host: Any, *rest: Any, **named: Any) -> Any:
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
+    if name is None or name == "localhost" or _is_literal(str(name)):
+        return _getaddrinfo(host, *rest, **named)
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def _is_literal(text: str) -> bool:
+    """True also for the odd spellings that the C library reads without asking anybody: `0x7f.0.0.2`, `127.2`, `2130706434`."""
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        try:
+            socket.inet_aton(text)
+        except (OSError, UnicodeError):
+            return False
+    return True
+
+
+class _Response(ClientResponse):
+    """aioresponses 0.7.9 builds a response without the writer that aiohttp >= 3.14.4 asks for."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        named.setdefault("stream_writer", Mock(output_size=0))
+        super().__init__(*args, **named)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, guarded in (("connect", _guarded_connect), ("connect_ex", _guarded_connect_ex), ("sendto", _guarded_sendto)):
+        setattr(socket.socket, name, guarded)
+    socket.getaddrinfo = _guarded_getaddrinfo
+    aioresponses.core.ClientResponse = _Response
+    hypothesis.configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "validator-hypothesis")
+    slow = [HealthCheck.too_slow, HealthCheck.differing_executors]
+    settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=100, suppress_health_check=slow)
+    settings.register_profile("fuzz", deadline=None, database=None, max_examples=5000, suppress_health_check=slow)
+    if not config.getoption("--hypothesis-profile", default=None):
+        settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def dialled() -> Iterator[list[str]]:
+    """The addresses outside this machine that were tried; a test that leaves one here fails."""
+    DIALLED.clear()
+    yield DIALLED
+    outside = tuple(DIALLED)
+    DIALLED.clear()
+    assert not outside, f"the test dialled {', '.join(outside)}"
+
+
+@pytest.fixture
+def canary() -> str:
+    """The planted secret: printable, long, with a character that URLs and JSON quote, of no token's shape."""
+    return 'CANARY/9f3c "kestrel" & 17'
