@@ -21,13 +21,14 @@ A registry is one class in one file, imported lazily by `validator.emulator`:
 - `listener.switch(outage="502")` changes faults while it runs, `listener.switch(outage=None)` back, `listener.calm()`
   all back; `listener.switches` is the frozen `Switches` in force. Faults come before `answer` is asked.
 - `emulated.requests` is the record (`Request`: never a secret, only its planted name), `emulated.count(status=401)`.
-- `make_image()` gives an `Image`; `image.choose(reference, accept)` the `Document` to serve, `document.response()` serves.
+- `make_image()` gives an `Image`; `image.choose(reference, accept)` the `Document` to serve, `document.response()` serves;
+  `find_document(tags, part, reference, accept)` does so for a repository's tags, manifests and config blobs.
 - `make_jwt(claims)`, `read_jwt(token)`; `letters(seed, length, alphabet)` makes the same text from the same seed for ever.
 
 It knows no test case and no verdict, and imports nothing of `validator.protocol`.
 """
 
-from validator.emulator.base.image import ACCEPT_ALL, OCI_INDEX, OCI_MANIFEST, Document, Image, make_image, nested_index
+from validator.emulator.base.image import ACCEPT_ALL, OCI_INDEX, OCI_MANIFEST, Document, Image, find_document, make_image, nested_index
 from validator.emulator.base.listener import Call, Listener, Request, Switches, answer_json, read_basic
 from validator.emulator.base.registry import Emulated, Planted, Settings, Truth
 from validator.emulator.base.token import ALNUM, BASE64URL, HEX, letters, make_jwt, read_jwt
@@ -50,6 +51,7 @@ __all__ = [
     "Switches",
     "Truth",
     "answer_json",
+    "find_document",
     "letters",
     "make_image",
     "make_jwt",

@@ -114,6 +114,17 @@ def make_image(
     return Image(top=top, manifests=_by_digest([top, *children]), blobs=MappingProxyType(blobs), platforms=tuple(platforms))
 
 
+def find_document(tags: Mapping[str, Image], part: str, reference: str, accept: Iterable[str]) -> Document | None:
+    """What a repository with these `tags` serves at `/v2/NAME/{part}/{reference}`; `part` is "manifests" or "blobs"."""
+    if part == "blobs":
+        return next((image.blobs[reference] for image in tags.values() if reference in image.blobs), None)
+    if not reference.startswith("sha256:"):
+        return tags[reference].choose(reference, accept) if reference in tags else None
+    accepted = tuple(accept)
+    chosen = (image.choose(reference, accepted) for image in tags.values())
+    return next((document for document in chosen if document is not None), None)
+
+
 def nested_index(image: Image) -> Image:
     """An index whose only entry is the index `image`."""
     top = _index([image.top.descriptor()], image.top.media_type == DOCKER_LIST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -49,7 +50,7 @@ class Emulated:
     name: ClassVar[str]
     host: ClassVar[str]
 
-    def __init__(self, *, clock: Callable[[], float], seed: str = "validator") -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.time, seed: str = "validator") -> None:
         self.clock = clock
         self.seed = seed
         self.random = Random(seed)
