@@ -88,7 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, guarded in (("connect", _guarded_connect), ("connect_ex", _guarded_connect_ex), ("sendto", _guarded_sendto)):
         setattr(socket.socket, name, guarded)
     socket.getaddrinfo = _guarded_getaddrinfo
-    aioresponses.core.ClientResponse = _Response
+    aioresponses.core.ClientResponse = _Response  # type: ignore[attr-defined]  # it has no stubs that say so
     hypothesis.configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "validator-hypothesis")
     slow = [HealthCheck.too_slow, HealthCheck.differing_executors]
     settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=100, suppress_health_check=slow)

@@ -1,0 +1,117 @@
+"""The grammar of single settings: hosts, URLs, files, times, counts, as annotated types.
+
+A message of ours never repeats the value: it may hold a password. Times end in their unit where they are used.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from yarl import URL
+
+from validator.credential import UnreadableRegistry, canonical_host
+
+EVERY_HOST: Final = "*"
+ENV_PREFIX: Final = "VALIDATOR_"
+
+# One field of a schedule: `*`, `*/15`, `1-5`, `MON-FRI`, `0,30`; the scheduler itself judges the numbers.
+_CRON_FIELD: Final = re.compile(r"(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?(,(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?)*")
+_PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
+
+
+def setting_host(text: str) -> str:
+    """The canonical form of a HOST in settings: `host` (any port of it), `host:port`, or `*`; raises ValueError."""
+    if text == EVERY_HOST:
+        return text
+    try:
+        return canonical_host(text)
+    except UnreadableRegistry as error:
+        raise ValueError(f"{error}; write it as host or host:port, without a scheme") from None
+
+
+def _own_file(value: Path) -> Path:
+    return value.expanduser() if value.parts[:1] == ("~",) else value
+
+
+def _base_url(text: str) -> str:
+    try:
+        url = URL(text)
+    except ValueError:
+        raise ValueError("it is not a URL") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError("it must be a URL that begins with https:// or http:// and names a host")
+    if url.user is not None or url.password is not None:
+        raise ValueError("it holds a username or a password; put those into a file that the settings name")
+    if url.query_string or url.fragment:
+        raise ValueError("it must have no query and no fragment")
+    return text.rstrip("/")
+
+
+def _no_proxy(text: str) -> str:
+    """A host, or a domain with all below it when it begins with a dot; `*` for every host."""
+    return f".{setting_host(text[1:])}" if text.startswith(".") else setting_host(text)
+
+
+def only_number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("it must be a number")  # YAML's yes and no would else count as 1 and 0
+    return value
+
+
+def _placeholders(text: str, known: frozenset[str]) -> None:
+    if any(name not in known for name in _PLACEHOLDER.findall(text)):
+        raise ValueError(f"of placeholders it may hold only {' and '.join(f'{{{name}}}' for name in sorted(known))}")
+
+
+def _schedule(text: str) -> str:
+    fields = text.split()
+    if len(fields) != 5 or not all(_CRON_FIELD.fullmatch(field) for field in fields):
+        raise ValueError("it must have five fields (minute, hour, day, month, weekday), such as 0 2 * * *")
+    return " ".join(fields)
+
+
+def _zone(name: str) -> str:
+    if name != "UTC":
+        try:
+            ZoneInfo(name)
+        except (LookupError, ValueError, OSError):
+            raise ValueError("it is no time zone by that name; write one such as Europe/Berlin") from None
+    return name
+
+
+def _address(text: str) -> str:
+    _placeholders(text, frozenset({"user"}))
+    return text
+
+
+def _named_host(text: str) -> str:
+    if text == EVERY_HOST:
+        raise ValueError("a secret may go to hosts that are named, never to every host")
+    return setting_host(text)
+
+
+def _notice_url(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if "://" not in text or text != text.strip():
+        raise ValueError("it is not a notification URL such as mailto://host?to={address}")
+    _placeholders(text, frozenset({"user", "address"}))
+    return value
+
+
+Seconds = Annotated[float, BeforeValidator(only_number), Field(gt=0, le=366 * 86400, allow_inf_nan=False)]
+SecondsOrZero = Annotated[float, BeforeValidator(only_number), Field(ge=0, le=366 * 86400, allow_inf_nan=False)]
+Count = Annotated[int, BeforeValidator(only_number), Field(ge=1, le=1_000_000)]
+Windows = dict[Annotated[int, Field(ge=1, le=366 * 86400)], Count]
+File = Annotated[Path, AfterValidator(_own_file)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+HostName = Annotated[str, AfterValidator(setting_host)]
+NoticeUrl = Annotated[SecretStr, AfterValidator(_notice_url)]
+RealmHost = Annotated[str, AfterValidator(_named_host)]
+NoProxy = Annotated[str, AfterValidator(_no_proxy)]
+Schedule = Annotated[str, AfterValidator(_schedule)]
+Zone = Annotated[str, AfterValidator(_zone)]
+AddressTemplate = Annotated[str, AfterValidator(_address)]
