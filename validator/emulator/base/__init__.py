@@ -20,7 +20,8 @@ A registry is one class in one file, imported lazily by `validator.emulator`:
 - `listener.url("/token")` is absolute and reachable; `listener.authority` is `127.0.0.1:PORT`. Both only after `start`.
 - `listener.switch(outage="502")` changes faults while it runs, `listener.switch(outage=None)` back, `listener.calm()`
   all back; `listener.switches` is the frozen `Switches` in force. Faults come before `answer` is asked.
-- `emulated.requests` is the record (`Request`: never a secret, only its planted name), `emulated.count(status=401)`.
+- `emulated.requests` is the record (`Request`: never a secret, only its planted name), `emulated.count(status=401)`;
+  `await emulated.until(2, listener="api")` waits for requests.
 - `make_image()` gives an `Image`; `image.choose(reference, accept)` the `Document` to serve, `document.response()` serves;
   `find_document(tags, part, reference, accept)` does so for a repository's tags, manifests and config blobs.
 - `make_jwt(claims)`, `read_jwt(token)`; `letters(seed, length, alphabet)` makes the same text from the same seed for ever.

@@ -181,9 +181,9 @@ class Listener:
         if switches.slow_ms:
             await asyncio.sleep(switches.slow_ms / 1000)
         if switches.outage in ("timeout", "reset", "tls"):
+            self.record(call, 0)
             if switches.outage == "timeout":
                 await self._changed.wait()
-            self.record(call, 0)
             return _cut_off(request)
         response = self._fault(call) or await self.answer(call)
         if call.refused:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class Emulated:
         self.listeners: dict[str, Listener] = {}
         self.requests: list[Request] = []
         self._names: dict[str, str] = {}
+        self._recorded = asyncio.Event()
 
     def listener(self, name: str, answer: Answer) -> Listener:
         """Add a listener; it gets its port at `start`."""
@@ -108,6 +110,11 @@ class Emulated:
         """How many recorded requests have all these values: `count(listener="authn", status=401)`."""
         return sum(all(getattr(request, name) == value for name, value in filters.items()) for request in self.requests)
 
+    async def until(self, number: int, **filters: object) -> None:
+        """Wait until `count(**filters)` is at least `number`; the caller sets the deadline."""
+        while self.count(**filters) < number:
+            await self._recorded.wait()
+
     @property
     def refused_logins(self) -> tuple[Request, ...]:
         """The logins with a secret that were refused, in order."""
@@ -130,3 +137,5 @@ class Emulated:
                 at=self.clock(),
             )
         )
+        self._recorded.set()
+        self._recorded = asyncio.Event()
