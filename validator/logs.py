@@ -1,0 +1,269 @@
+"""Logs as events and fields, cleaned of every secret before they are written; `mask` for texts that go elsewhere.
+
+The first line is that nobody logs a secret; this is the second. It runs after exceptions became text, just before the
+renderer, over our own events and over the libraries' (`logging`). A token is known by its shape, a password only by
+itself: while a probe runs, `hiding` holds its secret, and that text is masked in each form that a registry, a URL, a
+header or a traceback may give it. Limits: a secret under four characters is masked only as a whole word, and a
+password that somebody logs after its probe has ended has no shape to be known by.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+import re
+import sys
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Final, TextIO
+from urllib.parse import quote, quote_plus
+
+import structlog
+from pydantic import SecretStr
+from structlog.tracebacks import ExceptionDictTransformer
+from structlog.typing import EventDict, Processor, WrappedLogger
+from yarl import URL
+
+MASK: Final = "***"
+
+EVENTS: Final = frozenset(
+    {
+        "backup_written",
+        "budget_spent",
+        "canary_failed",
+        "challenge_forgotten",
+        "config_loaded",
+        "control_answered",
+        "credential_deleted",
+        "credential_died",
+        "credential_imported",
+        "credential_recovered",
+        "credential_stored",
+        "exchange_answered",
+        "exchange_failed",
+        "fault_caught",
+        "key_made",
+        "key_rotated",
+        "lane_closed",
+        "lane_finished",
+        "lane_quarantined",
+        "lane_resumed",
+        "lane_started",
+        "ledger_migrated",
+        "library_logged",
+        "notice_failed",
+        "notice_sent",
+        "notice_undeliverable",
+        "preflight_answered",
+        "probe_answered",
+        "request_answered",
+        "row_unreadable",
+        "server_started",
+        "server_stopped",
+        "status_changed",
+        "store_opened",
+        "sweep_finished",
+        "sweep_resumed",
+        "sweep_started",
+        "sweep_stopped",
+        "token_created",
+        "token_revoked",
+        "worker_started",
+        "worker_stopped",
+    }
+)
+"""Every event that is ever logged: a fact in the past tense; all else is fields. A test holds the calls against it."""
+
+# Whole words of a challenge or an error that may follow "Basic" or "Bearer" and are no secret.
+_PLAIN_WORD: Final = (
+    r"(?!(?:realm\s*=|(?:auth|authentication|authorization|challenges?|credentials?|scheme|tokens?)(?![A-Za-z0-9+/=._~-])))"
+)
+
+SHAPES: Final[tuple[re.Pattern[str], ...]] = (
+    re.compile(rf"(?i)(?<=basic)\s+{_PLAIN_WORD}[A-Za-z0-9+/=_-]{{6,}}"),  # with its scheme left to be read
+    re.compile(rf"(?i)(?<=bearer)\s+{_PLAIN_WORD}[A-Za-z0-9+/=._~-]{{6,}}"),
+    re.compile(r"gh[pousr]_[A-Za-z0-9._-]{8,}"),  # also ghs_APPID_JWT of 520 characters, dots and all (registries/ghcr.md 2)
+    re.compile(r"github_pat_[A-Za-z0-9_]{8,}"),
+    re.compile(r"eyJ[A-Za-z0-9_-]{6,}[A-Za-z0-9_.-]*"),  # JWS, JWE, or a piece of one
+    re.compile(r"nvapi-[A-Za-z0-9_-]{8,}"),  # may end in "-" (registries/ngc.md 2)
+    re.compile(r"dckr_[a-z]{2,8}_[A-Za-z0-9_-]{8,}"),
+    re.compile(r"gl(?:pat|dt|cbt|rtr?|ptt|ft|imt|agent|oas|soat|ffct|wt)-[\w.\-]{8,300}"),  # routable ones hold dots (gitlab.md 2)
+    re.compile(r"(?<![a-z])gl(?!obal-)[a-z]+-[\w.\-]{20,300}"),
+    re.compile(r"GR1348941[\w-]{8,}"),
+    re.compile(r"AKCp[A-Za-z0-9]{10,}"),
+    re.compile(r"cmVmdGtu[A-Za-z0-9]{10,}"),
+    # The old NGC key, base64 of "<id>:<uuid>", has no prefix: any long run with upper, lower and digit, never a hex digest.
+    re.compile(r"(?<![A-Za-z0-9+/])(?=[a-z0-9+/]*[A-Z])(?=[A-Z0-9+/]*[a-z])(?=[A-Za-z+/]*[0-9])(?![0-9a-fA-F]+\b)[A-Za-z0-9+/]{52,}={0,2}"),
+)
+"""What a token looks like in any text; more may be handed to `configure_logging`, from the providers' token kinds."""
+
+_SECRET_KEYS: Final = frozenset(
+    {
+        "api_key", "apikey", "auth", "auths", "authorization", "cookie", "dsn", "grant", "identitytoken", "k", "key_material",
+        "meks", "passphrase", "password", "payload", "private_key", "proxy_authorization", "registrytoken", "secret", "set_cookie",
+        "token", "x_api_key",
+    }
+)  # fmt: skip
+_SECRET_ENDINGS: Final = ("_password", "_secret", "_token", "_api_key")
+_SHOWN_QUERY: Final = frozenset({"service", "scope", "n", "last"})
+_USERINFO: Final = re.compile(r"(?<=://)[^\s/?#@\"'<>]*@")
+_QUERY_VALUE: Final = re.compile(r"(?<=[?&])([\w.~%\[\]-]{1,100})=([^&\s#\"'<>]+)")
+_URL_IN_TEXT: Final = re.compile(r"[a-z][a-z0-9+.-]{1,20}://[^\s\"'<>]+", re.IGNORECASE)
+_JSON_PAIR: Final = re.compile(
+    r"(?i)([\"'](?:access_?token|refresh_?token|id_?token|identitytoken|registrytoken|token|password|secret|auth)[\"']\s*:\s*[\"'])[^\"']+"
+)
+_ASSIGNED: Final = re.compile(r"(?i)\b((?:password|passwd|secret|access_token|api_?key)=)[^\s&;,\"']+")
+_CONTROL: Final = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}  # a tab and a line end stay
+
+known_secrets: ContextVar[frozenset[SecretStr]] = ContextVar("known_secrets", default=frozenset())
+"""The forms of the secrets that are in use right now, in this task and those that it starts."""
+
+
+@contextmanager
+def hiding(secret: SecretStr, username: str = "") -> Iterator[None]:
+    """While this is open, `mask` and the logs hide `secret` in every form of `_forms`; may be nested."""
+    reset = known_secrets.set(known_secrets.get() | {SecretStr(form) for form in _forms(secret.get_secret_value(), username)})
+    try:
+        yield
+    finally:
+        known_secrets.reset(reset)
+
+
+def _forms(secret: str, username: str) -> set[str]:
+    """`secret` plain, base64 (alone, and as a Basic field with `username`), URL-quoted, and as JSON, Python and HTML write it."""
+    if not secret.strip():
+        return set()
+    forms: set[str] = set()
+    for text in {secret, secret.strip()}:
+        raw = text.encode("utf-8", "surrogatepass")
+        basic = f"{username}:{text}".encode("utf-8", "surrogatepass")
+        for encoded in (encode(value).decode() for encode in (b64encode, urlsafe_b64encode) for value in (raw, basic)):
+            forms |= {encoded, encoded.rstrip("=")}
+        quoted = (quote(raw, safe=""), quote(raw), quote_plus(raw))
+        forms |= {text, *quoted, *(re.sub("%..", lambda code: code[0].lower(), form) for form in quoted)}
+        forms |= {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1], html.escape(text)}
+    return forms
+
+
+def mask(text: str, shapes: Sequence[re.Pattern[str]] = SHAPES) -> str:
+    """`text` without any secret that is known (`hiding`) or looks like one, and without passwords and query values in URLs.
+
+    Total, and the same again when applied twice. What is left may still be anybody's text: escape it for its channel.
+    """
+    for form in sorted((form.get_secret_value() for form in known_secrets.get()), key=len, reverse=True):
+        text = text.replace(form, MASK) if len(form) >= 4 else re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", MASK, text)
+    if "://" in text:
+        text = _URL_IN_TEXT.sub(lambda url: _QUERY_VALUE.sub(_shown_value, _USERINFO.sub(f"{MASK}@", url[0])), text)
+    for shape in shapes:
+        text = shape.sub(_masked, text)
+    return _ASSIGNED.sub(rf"\g<1>{MASK}", _JSON_PAIR.sub(rf"\g<1>{MASK}", text))
+
+
+def _masked(found: re.Match[str]) -> str:
+    return f" {MASK}" if found[0][0].isspace() else MASK
+
+
+def _shown_value(pair: re.Match[str]) -> str:
+    return pair[0] if pair[1] in _SHOWN_QUERY else f"{pair[1]}={MASK}"
+
+
+def shown_url(url: URL) -> str:
+    """`url` for a log: no userinfo, no fragment; query values only of `service`, `scope`, `n` and `last`."""
+    bare = url.with_fragment(None)
+    if bare.absolute:
+        bare = bare.with_user(None)
+    shown = [(key, value if key in _SHOWN_QUERY else MASK) for key, value in url.query.items()]
+    return str(bare.with_query(shown))
+
+
+class Redactor:
+    """The structlog processor that runs last before the renderer: every key and value of an event, however deep."""
+
+    def __init__(self, shapes: Sequence[re.Pattern[str]] = SHAPES) -> None:
+        self._shapes = tuple(shapes)
+
+    def __call__(self, logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+        return {self._text(key): self._own(key, value) for key, value in event.items()}
+
+    def _own(self, key: str, value: object) -> object:
+        """Our own words stay readable, whatever the secret of the moment is: the event, its level, its time."""
+        if key in ("level", "timestamp") or (key == "event" and value in EVENTS):
+            return value
+        return MASK if _is_secret_key(key) else self.clean(value)
+
+    def clean(self, value: object, depth: int = 20) -> object:
+        """`value` as plain JSON values without a secret; what is nested deeper than `depth` is masked as a whole."""
+        if depth == 0:
+            return MASK
+        match value:
+            case SecretStr() | bytes() | bytearray() | memoryview():
+                return MASK
+            case URL():
+                return self._text(shown_url(value))
+            case str():
+                return self._text(value)
+            case Mapping():
+                return {
+                    self._text(str(key)): MASK if _is_secret_key(str(key)) else self.clean(item, depth - 1) for key, item in value.items()
+                }
+            case list() | tuple() | set() | frozenset():
+                return [self.clean(item, depth - 1) for item in value]
+            case bool() | int() | float() | None:
+                return value
+            case _:
+                return self._text(str(value))
+
+    def _text(self, text: str) -> str:
+        return mask(text, self._shapes).encode("utf-8", "backslashreplace").decode().translate(_CONTROL)
+
+
+def _is_secret_key(key: str) -> bool:
+    name = key.lower().replace("-", "_")
+    return name in _SECRET_KEYS or name.endswith(_SECRET_ENDINGS)
+
+
+def _of_a_library(logger: WrappedLogger, name: str, event: EventDict) -> EventDict:
+    """A library's sentence becomes a field: its event is `library_logged`."""
+    record: logging.LogRecord = event["_record"]
+    return {**event, "event": "library_logged", "logger": record.name, "text": event["event"]}
+
+
+def configure_logging(level: str, *, stream: TextIO | None = None, json: bool = False, shapes: Sequence[re.Pattern[str]] = ()) -> None:
+    """Send events of `level` (debug, info, warning, error) and above to `stream` (stderr) as JSON lines or as lines for people.
+
+    `shapes` are looked for beside SHAPES. The libraries' `logging` goes the same way, from warning on. Raises KeyError
+    for another level. May be called again; loggers that are bound already follow.
+    """
+    number = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[level.lower()]
+    out = stream if stream is not None else sys.stderr
+    tracebacks: Processor
+    renderer: Processor
+    if json:
+        tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))  # True is the default
+        renderer = structlog.processors.JSONRenderer(sort_keys=True)
+    else:
+        tracebacks = structlog.processors.format_exc_info
+        renderer = structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    after: list[Processor] = [tracebacks, Redactor((*shapes, *SHAPES)), renderer]
+    structlog.configure(
+        processors=[*before, *after],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*before, _of_a_library], processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *after]
+        )
+    )
+    logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)  # it logs whole URLs, passwords too, at error
