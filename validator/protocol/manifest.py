@@ -216,14 +216,14 @@ _SYSTEMS: Final = frozenset(
     {
         "aix", "android", "darwin", "dragonfly", "freebsd", "illumos", "ios", "js", "linux", "netbsd", "openbsd", "plan9",
         "solaris", "wasip1", "wasi", "windows",
-    }  # fmt: skip
-)
+    }
+)  # fmt: skip
 _MACHINES: Final = frozenset(
     {
         "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64",
         "s390x", "wasm",
-    }  # fmt: skip
-)
+    }
+)  # fmt: skip
 
 
 def parse_platform(text: str) -> Platform:

@@ -56,8 +56,8 @@ SHARED: Final = frozenset(
         "fly.dev", "onrender.com", "netlify.app", "vercel.app", "pages.dev", "workers.dev", "ngrok.io", "ngrok.app",
         "ngrok.dev", "ngrok-free.app", "ngrok-free.dev", "trycloudflare.com", "ts.net", "nip.io", "sslip.io", "duckdns.org",
         "cluster.local",
-    }  # fmt: skip
-)
+    }
+)  # fmt: skip
 
 _SUFFIXES: Final = PublicSuffixList(only_icann=False)
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
@@ -93,9 +93,7 @@ def resolve_realm(realm: str, base: URL) -> URL | RealmFault:
         return RealmFault.UNSAFE_REALM
 
 
-def judge_realm(
-    realm: URL, *, registry: URL, listed: frozenset[str], plain_http: bool, exact: bool = False
-) -> RealmFault | None:
+def judge_realm(realm: URL, *, registry: URL, listed: frozenset[str], plain_http: bool, exact: bool = False) -> RealmFault | None:
     """Why the secret of `registry` may not go to `realm`; None if it may.
 
     `registry` is the URL that is dialled, `listed` the hosts (`host` for any port, `host:port`) that its provider or the
@@ -199,8 +197,8 @@ _NEVER4: Final = tuple(
         "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "168.63.129.16/32", "169.254.0.0/16", "172.16.0.0/12",
         "192.0.0.0/24", "192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16",
         "192.175.48.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
-    )  # fmt: skip
-)
+    )
+)  # fmt: skip
 _GLOBAL_UNICAST: Final = IPv6Network("2000::/3")
 _NEVER6: Final = tuple(IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20"))
 _NAT64: Final = IPv6Network("64:ff9b::/96")

@@ -1,0 +1,52 @@
+"""`Retry-After`, RFC 9110 10.2.3: cases.md NET-15 to NET-18."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from validator.protocol.retry_after import retry_after_s
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+
+CASES: dict[str, tuple[list[str], float | None]] = {
+    "NET-15 seconds": (["120"], 120),
+    "NET-16 seconds": (["30"], 30),
+    "NET-16 a date in 1 h": (["Mon, 23 Nov 2026 13:00:00 GMT"], 3600),
+    "RFC 850": (["Monday, 23-Nov-26 13:00:00 GMT"], 3600),
+    "asctime": (["Mon Nov 23 13:00:00 2026"], 3600),
+    "asctime, one digit": (["Tue Nov 24 12:00:00 2026"], 86400),
+    "any case": (["mon, 23 nov 2026 12:00:10 gmt"], 10),
+    "leap second": (["Mon, 23 Nov 2026 12:00:60 GMT"], 59),
+    "blanks": ([" 7\t"], 7),
+    "NET-17 negative": (["-5"], None),
+    "NET-17 word": (["soon"], None),
+    "NET-17 past date": (["Mon, 23 Nov 2026 11:59:59 GMT"], None),
+    "this very second": (["Mon, 23 Nov 2026 12:00:00 GMT"], None),
+    "two digits of a year long past": (["Sunday, 06-Nov-94 08:49:37 GMT"], None),
+    "NET-17 none": ([], None),
+    "empty": ([""], None),
+    "fraction": (["1.5"], None),
+    "plus": (["+5"], None),
+    "other digits": (["٥"], None),
+    "day that is none": (["Mon, 31 Feb 2027 13:00:00 GMT"], None),
+    "month that is none": (["Mon, 23 Foo 2026 13:00:00 GMT"], None),
+    "year 0": (["Mon, 23 Nov 0000 13:00:00 GMT"], None),
+    "other zone": (["Mon, 23 Nov 2026 13:00:00 CET"], None),
+    "zero": (["0"], 1),
+    "NET-18 a year": (["999999999"], 86400),
+    "leading zeros": (["0" * 5000 + "9"], 9),
+    "5000 digits": (["9" * 5000], 86400),
+    "a date in a year": (["Tue, 23 Nov 2027 12:00:00 GMT"], 86400),
+    "first usable of two": (["soon", "9", "5"], 9),
+}
+
+
+@pytest.mark.parametrize(("values", "expected"), CASES.values(), ids=CASES.keys())
+def test_a_wait_is_read_and_bounded(values: list[str], expected: float | None) -> None:
+    assert retry_after_s(values, NOW) == expected
+
+
+def test_now_may_be_in_any_zone() -> None:
+    assert retry_after_s(["Mon, 23 Nov 2026 13:00:00 GMT"], NOW.astimezone(timezone(timedelta(hours=9)))) == 3600
