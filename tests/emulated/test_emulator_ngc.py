@@ -6,11 +6,13 @@ import base64
 import hashlib
 import hmac
 import re
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+import trustme
 
 from tests.emulated.conftest import Answered, Ask, Clock
 from validator.emulator.base import ACCEPT_ALL, OCI_INDEX, make_image, make_jwt, read_jwt
@@ -414,6 +416,23 @@ async def test_settings_point_at_the_listeners(ngc: Ngc) -> None:
             "allow_private": True,
         }
     }
+
+
+async def test_under_tls_its_realms_are_https_but_for_the_switch(clock: Clock, ask: Ask) -> None:
+    authority = trustme.CA()
+    serving, asking = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    authority.configure_trust(asking)
+    ngc = Ngc(clock=clock)
+    await ngc.start(ssl=serving)
+    try:
+        assert not ngc.settings()["nvcr.io"]["plain_http"]
+        for realm, scheme in (("old", "https"), ("http", "http")):
+            ngc.quirk(realm=realm)
+            challenge = (await ask(ngc.registry.url("/v2/"), ssl=asking)).challenge
+            assert challenge == f'Bearer realm="{scheme}://{ngc.registry.authority}/proxy_auth",scope=""'
+    finally:
+        await ngc.stop()
 
 
 async def test_worlds_can_be_planted(ngc: Ngc, ask: Ask) -> None:

@@ -15,11 +15,13 @@ import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Final
 
 from validator.emulator import EMULATED
 from validator.emulator.base import Emulated, Planted
 
-PORTS_EACH = 10
+PORTS_EACH: Final = 10
+LAST_BASE: Final = 65535 - 100
 
 
 def configuration(registries: Sequence[Emulated]) -> str:
@@ -29,10 +31,10 @@ def configuration(registries: Sequence[Emulated]) -> str:
 
 
 def credentials(registries: Sequence[Emulated]) -> str:
-    """The planted credentials as a table: registry, name, username, secret, the state it is in."""
+    """The planted credentials as a table: registry, name, username, the state it is in, and, last for its length, the secret."""
     rows = [("REGISTRY", Planted("NAME", "USERNAME", "SECRET", "STATE"))]
     rows += [(one.host, planted) for one in registries for planted in one.planted()]
-    cells = [(host, row.name, row.username, row.secret, row.state) for host, row in rows]
+    cells = [(host, row.name, row.username, row.state, row.secret) for host, row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(4)]
     return "".join("  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)) + "\n" for row in cells)
 
@@ -63,6 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--config-file", type=Path, metavar="PATH", help="also write the settings there, readable by the owner alone")
     given = parser.parse_args(arguments)
+    if not 0 <= given.port_base <= LAST_BASE:
+        parser.error(f"--port-base must be from 1 to {LAST_BASE}, or 0 for free ports")
     try:
         asyncio.run(serve([kind() for kind in EMULATED], given.port_base, given.config_file))
     except OSError as error:
