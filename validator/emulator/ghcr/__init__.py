@@ -140,7 +140,7 @@ class Ghcr(Emulated):
         package = self.packages.get(name)
         if package is None or actions != "pull" or (not package.is_public and self.rules.anon_private == 403):
             return self._error(403, "DENIED", texts.REQUESTED)
-        if not package.is_public and self.rules.anon_private == 401:
+        if not package.is_public:
             return self._error(401, "UNAUTHORIZED", "authentication required")
         return self._issue(texts.to_base64(f"v1:{name}:{int(self.clock())}"))
 
@@ -172,11 +172,9 @@ class Ghcr(Emulated):
             if self.rules.token_endpoint == "echoes":
                 return self._error(403, "DENIED", "denied")
             return self._error(401, "UNAUTHORIZED", texts.UNAUTHENTICATED)
-        if package is None:
-            return self._error(404, "NAME_UNKNOWN", "repository name not known to registry")
+        if package is None or (part == "blobs" and package.blob(reference) is None):
+            return self._error(404, "BLOB_UNKNOWN", "blob unknown to registry")
         if part == "blobs":
-            if package.blob(reference) is None:
-                return self._error(404, "BLOB_UNKNOWN", "blob unknown to registry")
             return web.Response(status=307, headers={**self._fields(), "Location": self.cdn.url(f"/ghcr1/blobs/{reference}?sig=x")})
         return self._manifest(call, package, reference)
 
