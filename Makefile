@@ -1,0 +1,54 @@
+# `make` alone prints the targets. Everything runs in .venv, which `setup` builds from the lock.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep accuracy fuzz lock clean
+PYTHON ?= python3
+BIN := .venv/bin
+JOBS ?= auto
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+
+setup: .venv/.installed ## build .venv from the lock, with the project in it
+
+.venv/.installed: requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+demo: setup ## emulated registries, good and dead credentials, and what validator says of them
+	$(BIN)/validator demo
+
+test: setup ## every test
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+
+unit: setup ## the tests without network, in seconds
+	$(BIN)/python -m pytest -n $(JOBS) tests/unit tests/property tests/architecture
+
+lint: setup ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup ## all benchmarks; the last line is one JSON object
+	$(BIN)/python -m tests.bench
+
+bench-preflight: setup ## a pre-flight's benchmark
+	$(BIN)/python -m tests.bench.preflight
+
+bench-sweep: setup ## a sweep's benchmark
+	$(BIN)/python -m tests.bench.sweep
+
+accuracy: setup ## verdicts against the emulator's truth; the last line is one JSON object
+	$(BIN)/python -m tests.accuracy
+
+fuzz: setup ## longer runs of the property tests
+	$(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=fuzz --timeout=1200 tests/property
+
+lock: ## write both locks anew from pyproject.toml
+	$(BIN)/$(LOCK) --all-extras --output-file requirements.lock pyproject.toml
+	$(BIN)/$(LOCK) --extra postgres --extra otel --extra build --constraint requirements.lock --output-file requirements-runtime.lock pyproject.toml
+
+clean: ## remove what was built
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
