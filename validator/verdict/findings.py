@@ -1,0 +1,362 @@
+"""What all the answers together show: evidence folded into a few closed values that the tables join. Pure.
+
+Nothing here decides; each field is one fact with one way to come true, and the tables in `table.py` and `image.py` say
+what the facts mean together. registries/README.md 6.2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from validator.evidence import Asker, Control, Evidence, Exchange, Opinion, OpinionSeen, Party, Step
+from validator.verdict.base import Reason
+from validator.verdict.reading import Meaning, Reading, Says, read
+
+FRESH_CHALLENGE_S: Final = 60.0
+"""A refusal counts only under a challenge this young, or confirmed by a cold ping after it (6.2 g)."""
+REPEAT_AFTER_S: Final = 3.0
+REMEMBERED_S: Final = 86_400.0
+"""An earlier refusal of the same secret counts as the first for a day (6.2, one repeat)."""
+DAY_S: Final = 86_400.0
+
+REFUSALS: Final = frozenset({Meaning.REFUSED, Meaning.BROKEN})
+_IMPOSSIBLE_OF_A_MADE_UP_NAME: Final = frozenset(
+    {Reason.EXPIRED, Reason.REVOKED, Reason.OWNER_DISABLED, Reason.TOKEN_REQUIRED, Reason.SCOPE_MISSING, Reason.SSO_REQUIRED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What of a provider the verdict depends on; the values are its file's. The defaults are the generic rules."""
+
+    rows: tuple[Says, ...] = ()
+    scope_blind: bool = False
+    """The secret is judged whatever the scope: the login's control serves the scoped login too."""
+    repeat: bool = True
+    """A refused login is repeated once when somebody waits."""
+    known_yet_refused: Reason | None = None
+    """What it means that the vendor's introspection knows a secret which the login refused twice."""
+    denied: Reason = Reason.NO_PULL_PERMISSION
+    """What a denial of a repository that is not the credential's own is called."""
+    foreign_key_blocks: bool = False
+    terms_under: tuple[str, ...] = ()
+    """Repositories whose denial may mean that terms were not accepted."""
+    anonymous_401_twice: bool = False
+    """Anonymous 401s can be spurious, and count only at a realm that answers a scopeless anonymous request (NGC)."""
+    anonymous_usual: frozenset[Meaning] = frozenset()
+    """What the vendor usually says to an anonymous token request; anything else is a sign of illness. Empty: not asked."""
+    scopes_that_pull: frozenset[str] = frozenset()
+    kinds_that_never_pull: frozenset[str] = frozenset()
+    kinds_that_die_soon: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """The facts. `secret` is what the registry said last of the stored secret, `pull` of the image with it."""
+
+    fault: str = ""
+    way: Reading | None = None
+    way_meaning: Meaning | None = None
+    way_reason: Reason | None = None
+    ping_twice: bool = False
+    was_registry: bool = False
+    elsewhere_well: bool = False
+    no_such_host_for_days: bool = False
+    demand_fault: Reason | None = None
+    has_demand_fault: bool = False
+    open_registry: bool = False
+    secret: Meaning | None = None
+    secret_reason: Reason | None = None
+    refused_twice: bool = False
+    decided: bool = False
+    """As many refusals as this asker needs: one for a sweep, two where somebody waits, one where its words are plain."""
+    in_words: bool = False
+    fresh: bool = True
+    ill: bool = False
+    opinion: Opinion | None = None
+    opinion_why: str = ""
+    opinion_control: Control = Control.UNCLEAR
+    scopes_lack: bool | None = None
+    kind_never_pulls: bool = False
+    kind_dies_soon: bool = False
+    control: Control = Control.UNCLEAR
+    control_refused: bool = False
+    proof: Control = Control.UNCLEAR
+    """The control that a pull proof rests on (6.2): refused at any of the steps that may carry it."""
+    pull: Meaning | None = None
+    pull_reason: Reason | None = None
+    anonymous: Control = Control.UNCLEAR
+    own: bool = False
+    image: bool = False
+    denied_before: bool = False
+    claims_nobody: bool = False
+    sweep: bool = False
+    nobody: bool = False
+    detail: Reason | None = None
+    """Why the vendor's own API refuses the package to a living token, where it says so."""
+    explained: bool = False
+    """The provider's page says what it means that its introspection knows a secret which its login refuses."""
+    proves_nothing: bool = True
+    """Nothing was pulled with it."""
+
+
+def find(evidence: Evidence, traits: Traits) -> Findings:
+    """Fold `evidence` into findings, with the provider's `traits`. Total."""
+    subject, known = evidence.subject, evidence.known
+    secret = secret_reading(evidence, traits)
+    refusals = refusals_of(evidence, traits)
+    pull = pull_reading(evidence, traits)
+    opinion = opinion_of(evidence)
+    in_words = secret.reason in (Reason.EXPIRED, Reason.REVOKED, Reason.OWNER_DISABLED)
+    sweep = subject.asker is Asker.SWEEP
+    pings = [read(e, traits.rows) for e in evidence.of(Step.PING)]
+    ended = [p for p in pings if p.meaning is not Meaning.ON]
+    demand, _ = evidence.challenged()
+    return Findings(
+        fault=subject.fault,
+        way=ended[-1] if ended else None,
+        way_meaning=ended[-1].meaning if ended else (Meaning.ON if pings else None),
+        way_reason=ended[-1].reason if ended else None,
+        ping_twice=len(ended) > 1 and ended[-1].meaning is ended[-2].meaning,
+        was_registry=known.was_registry,
+        elsewhere_well=any(read(e).meaning in (Meaning.OPEN, Meaning.DEMANDS) for e in evidence.of(Step.ELSEWHERE)),
+        no_such_host_for_days=known.nxdomain_age_s is not None and known.nxdomain_age_s >= DAY_S / 2 and not known.ever_valid,
+        demand_fault=Reason(demand.fault.value) if demand is not None and demand.fault is not None else None,
+        has_demand_fault=demand is not None and demand.fault is not None,
+        open_registry=bool(ended) and ended[-1].meaning is Meaning.OPEN,
+        secret=secret.meaning if secret.row else None,
+        secret_reason=secret.reason,
+        refused_twice=refusals >= 2,
+        decided=sweep or refusals >= 2 or in_words or not traits.repeat or subject.no_repeat,
+        in_words=in_words,
+        fresh=is_fresh(evidence),
+        ill=known.ill or _signs_of_illness(evidence, traits),
+        opinion=opinion.opinion if opinion else None,
+        opinion_why=opinion.why if opinion else "",
+        opinion_control=opinion_control_of(evidence),
+        scopes_lack=_scopes_lack(evidence, traits),
+        kind_never_pulls=subject.kind in traits.kinds_that_never_pull or (opinion is not None and opinion.kind in traits.kinds_that_never_pull),
+        kind_dies_soon=subject.short_lived or subject.kind in traits.kinds_that_die_soon,
+        control=control_of_login(evidence, traits),
+        control_refused=control_of_login(evidence, traits) in (Control.REFUSED, Control.DENIED),
+        proof=proof_control(evidence, traits),
+        pull=pull.meaning if pull.row else None,
+        pull_reason=pull.reason,
+        anonymous=anonymous_control(evidence, traits),
+        own=subject.own,
+        image=bool(subject.repository),
+        denied_before=known.denied_age_s is not None,
+        claims_nobody=_claims_nobody(evidence),
+        sweep=sweep,
+        nobody=subject.anonymous,
+        detail=_detail(evidence),
+        explained=traits.known_yet_refused is not None,
+        proves_nothing=pull.meaning is not Meaning.READABLE,
+    )
+
+
+NOT_MADE: Final = Reading(Meaning.UNKNOWN, None, "")
+
+
+def _judged(evidence: Evidence, traits: Traits, *steps: Step, party: Party = Party.SUBJECT) -> list[tuple[Exchange, Reading]]:
+    """Exchanges of `party` with their readings; redirects that were followed are left out."""
+    pairs = [(e, read(e, traits.rows)) for e in evidence.of(*steps, party=party)]
+    return [(e, reading) for e, reading in pairs if reading.meaning is not Meaning.ON]
+
+
+def secret_reading(evidence: Evidence, traits: Traits) -> Reading:
+    """What the registry said last of the secret itself; row "" when it was never asked.
+
+    The login without scope speaks of the secret; where none was made, the scoped login does. A scoped login that was
+    accepted where its control was refused clears an earlier refusal (the repeat of 6.2).
+    """
+    logins, scoped = _judged(evidence, traits, Step.LOGIN), _judged(evidence, traits, Step.SCOPED)
+    # only an answer to a request that carried the secret speaks of it
+    logins = [(e, r) for e, r in logins if e.authorized or e.failure is not None]
+    scoped = [(e, r) for e, r in scoped if e.authorized or e.failure is not None]
+    if not logins:
+        return scoped[-1][1] if scoped else NOT_MADE
+    said = logins[-1][1]
+    later = [r for e, r in scoped if e.at >= logins[-1][0].at and evidence.exchanges.index(e) > evidence.exchanges.index(logins[-1][0])]
+    if said.meaning in REFUSALS and later:
+        if later[-1].meaning is Meaning.ACCEPTED and (traits.scope_blind or control_at(evidence, traits, Step.SCOPED) is Control.REFUSED):
+            return later[-1]
+        if later[-1].meaning in REFUSALS:
+            return later[-1]
+    return said
+
+
+def refusals_of(evidence: Evidence, traits: Traits) -> int:
+    """How many refusals of this secret are known since anything was accepted, the ledger's included."""
+    count = 0
+    age = evidence.known.refused_age_s
+    if age is not None and REPEAT_AFTER_S <= age <= REMEMBERED_S:
+        count = 1
+    for exchange, reading in _judged(evidence, traits, Step.LOGIN, Step.SCOPED):
+        if reading.meaning in REFUSALS and exchange.authorized:
+            count += 1
+        elif reading.meaning is Meaning.ACCEPTED and (exchange.step is Step.LOGIN or traits.scope_blind):
+            count = 0
+    return count
+
+
+def is_fresh(evidence: Evidence) -> bool:
+    """True if the last refusal stands under a challenge of ≤ 60 s, or a cold ping after it named the same place (6.2 g)."""
+    logins = evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT)
+    if not logins:
+        return True
+    last = evidence.exchanges.index(logins[-1])
+    before = [e for e in evidence.exchanges[:last] if e.step in (Step.PING, Step.PULL) and e.party is Party.ANONYMOUS and e.demand is not None]
+    if any(logins[-1].at - e.at <= FRESH_CHALLENGE_S for e in before):
+        return True
+    used, age = (before[-1].demand, 0.0) if before else (evidence.known.challenge, evidence.known.challenge_age_s)
+    started = evidence.exchanges[0].at
+    if not before and age + logins[-1].at - started <= FRESH_CHALLENGE_S:
+        return True
+    after = [e.demand for e in evidence.exchanges[last + 1 :] if e.step is Step.PING]
+    named = next((demand for demand in reversed(after) if demand is not None), None)
+    return named is not None and used is not None and named.same_place(used)
+
+
+def control_at(evidence: Evidence, traits: Traits, step: Step) -> Control:
+    """What the negative control at `step` came to, in this probe or, fresh, in the ledger."""
+    made = _judged(evidence, traits, step, party=Party.CONTROL)
+    if not made:
+        return evidence.known.controls.get(step, Control.UNCLEAR)
+    exchange, reading = made[-1]
+    if reading.meaning in (Meaning.ACCEPTED, Meaning.READABLE, Meaning.TAG_MISSING):
+        return Control.ACCEPTED
+    if reading.meaning in (Meaning.REFUSED, Meaning.BROKEN, Meaning.ALIVE, Meaning.STALE):
+        return Control.REFUSED
+    if reading.meaning is Meaning.DENIED:
+        return Control.REFUSED if exchange.step is Step.PULL else Control.DENIED
+    return Control.UNCLEAR
+
+
+def control_of_login(evidence: Evidence, traits: Traits) -> Control:
+    """The control at the step where the secret was last judged: the login, or the scoped login where only that was made."""
+    if evidence.of(Step.LOGIN, party=Party.SUBJECT) or traits.scope_blind:
+        return control_at(evidence, traits, Step.LOGIN)
+    return control_at(evidence, traits, Step.SCOPED)
+
+
+def proof_control(evidence: Evidence, traits: Traits) -> Control:
+    """The control that a pull proof needs: refused at the login (if the login was accepted), the scoped login or the pull."""
+    logins = evidence.of(Step.LOGIN, party=Party.SUBJECT)
+    at_login = control_at(evidence, traits, Step.LOGIN) if logins or traits.scope_blind else Control.UNCLEAR
+    results = [at_login, control_at(evidence, traits, Step.SCOPED), control_at(evidence, traits, Step.PULL)]
+    if any(result in (Control.REFUSED, Control.DENIED) for result in results):
+        return Control.REFUSED
+    made = [result for result in results if result is Control.ACCEPTED]
+    return Control.ACCEPTED if made else Control.UNCLEAR
+
+
+def pull_reading(evidence: Evidence, traits: Traits) -> Reading:
+    """What was said of the image with the subject's secret (or without any, for an anonymous subject)."""
+    party = Party.ANONYMOUS if evidence.subject.anonymous else Party.SUBJECT
+    pulls = [(e, r) for e, r in _judged(evidence, traits, Step.PULL, Step.MANIFEST, party=party) if r.meaning is not Meaning.NO_HEAD]
+    heads = [(e, r) for e, r in pulls if e.repository == evidence.subject.repository or not e.repository]
+    if heads:
+        readable = [r for e, r in heads if r.meaning is Meaning.READABLE]
+        # a GET after a HEAD may tell more (a code, an artifact) or fail for a reason of its own: the HEAD's yes stands
+        last = heads[-1][1]
+        if readable and last.meaning is not Meaning.UNSUPPORTED and last.meaning is Meaning.UNKNOWN:
+            return readable[-1]
+        earlier = [r for _, r in heads[:-1] if r.meaning in (Meaning.TAG_MISSING, Meaning.DENIED)]
+        if earlier and last.meaning in (Meaning.UNKNOWN, Meaning.READABLE):
+            return earlier[-1] if last.meaning is Meaning.UNKNOWN else last
+        return last
+    scoped = _judged(evidence, traits, Step.SCOPED, party=party)
+    if not scoped:
+        return NOT_MADE
+    exchange, reading = scoped[-1]
+    if reading.meaning is Meaning.ACCEPTED:
+        denies = exchange.grant is not None and exchange.grant.pulls is False
+        return Reading(Meaning.DENIED, Reason.NO_PULL_PERMISSION, "2.4 access") if denies else NOT_MADE
+    return reading
+
+
+def anonymous_control(evidence: Evidence, traits: Traits) -> Control:
+    """Whether anonymous may read the repository: REFUSED it is private, ACCEPTED it is public, UNCLEAR not known."""
+    heads = _judged(evidence, traits, Step.PULL, party=Party.ANONYMOUS)
+    scoped = _judged(evidence, traits, Step.SCOPED, party=Party.ANONYMOUS)
+    bearer = any(e.demand is not None and e.demand.scheme == "bearer" for e in evidence.exchanges) or (
+        evidence.known.challenge is not None and evidence.known.challenge.scheme == "bearer"
+    )
+    # under a Bearer challenge only a HEAD that carried an anonymous token speaks, or one that was let in without
+    heads = [(e, r) for e, r in heads if e.authorized or not bearer or r.meaning is Meaning.READABLE]
+    if heads:
+        exchange, reading = heads[-1]
+        if reading.meaning in (Meaning.READABLE, Meaning.UNSUPPORTED):
+            return Control.ACCEPTED
+        if reading.meaning in (Meaning.DENIED, Meaning.TAG_MISSING, Meaning.REPOSITORY_MISSING):
+            return _doubted(evidence, traits, [e for e, _ in heads]) if exchange.status == 401 else Control.REFUSED
+        return Control.REFUSED if reading.meaning is Meaning.BARRED and exchange.status == 402 else Control.UNCLEAR
+    if scoped:
+        exchange, reading = scoped[-1]
+        if reading.meaning in (Meaning.REFUSED, Meaning.DENIED, Meaning.BROKEN, Meaning.BARRED):
+            return _doubted(evidence, traits, [e for e, _ in scoped]) if exchange.status == 401 else Control.REFUSED
+        if exchange.grant is not None and exchange.grant.pulls is False:
+            return Control.REFUSED
+        return Control.UNCLEAR
+    return evidence.known.anonymous
+
+
+def _doubted(evidence: Evidence, traits: Traits, refused: list[Exchange]) -> Control:
+    if not traits.anonymous_401_twice:
+        return Control.REFUSED
+    answered = any(read(e, traits.rows).meaning is Meaning.ACCEPTED for e in evidence.of(Step.LOGIN, party=Party.ANONYMOUS))
+    return Control.REFUSED if answered and len([e for e in refused if e.status == 401]) >= 2 else Control.UNCLEAR
+
+
+def opinion_of(evidence: Evidence) -> OpinionSeen | None:
+    """The vendor's own word on the secret: asked in this probe, else the ledger's of the last days; None if never."""
+    asked = evidence.last(Step.OPINION, party=Party.SUBJECT)
+    if asked is not None:
+        return asked.opinion
+    return evidence.known.opinion
+
+
+def opinion_control_of(evidence: Evidence) -> Control:
+    """Whether the introspection refuses a made-up secret."""
+    made = evidence.last(Step.OPINION, party=Party.CONTROL)
+    if made is None or made.opinion is None:
+        return evidence.known.opinion_control if made is None else Control.UNCLEAR
+    match made.opinion.opinion:
+        case Opinion.AGREES:
+            return Control.REFUSED
+        case Opinion.KNOWS:
+            return Control.ACCEPTED
+        case _:
+            return Control.UNCLEAR
+
+
+def _scopes_lack(evidence: Evidence, traits: Traits) -> bool | None:
+    opinion = opinion_of(evidence)
+    if opinion is None or opinion.opinion is not Opinion.KNOWS or opinion.scopes is None or not traits.scopes_that_pull:
+        return None
+    return not traits.scopes_that_pull & set(opinion.scopes)
+
+
+def _signs_of_illness(evidence: Evidence, traits: Traits) -> bool:
+    for _, reading in _judged(evidence, traits, Step.LOGIN, Step.SCOPED, party=Party.CONTROL):
+        if reading.reason in _IMPOSSIBLE_OF_A_MADE_UP_NAME:
+            return True
+    for _, reading in _judged(evidence, traits, Step.LOGIN, party=Party.CANARY):
+        if reading.meaning in REFUSALS:
+            return True
+    asked = _judged(evidence, traits, Step.LOGIN, party=Party.ANONYMOUS)
+    return bool(traits.anonymous_usual) and bool(asked) and all(reading.meaning not in traits.anonymous_usual for _, reading in asked)
+
+
+def _claims_nobody(evidence: Evidence) -> bool:
+    """True if the token that the subject got says itself that nobody was logged in."""
+    granted = [e.grant for e in evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT) if e.grant is not None]
+    return bool(granted) and granted[-1].anonymous is True
+
+
+def _detail(evidence: Evidence) -> Reason | None:
+    asked = evidence.last(Step.DETAIL, party=Party.SUBJECT)
+    why = asked.opinion.why if asked is not None and asked.opinion is not None else ""
+    return Reason(why) if why else None

@@ -1,0 +1,205 @@
+"""What ONE answer says, as a table that is read from the top: `READ`. Pure.
+
+A row names steps, statuses, body shapes, codes and words; the first that fits gives the meaning. A provider's own rows come
+before these. What no row names is `unknown (protocol)`. registries/README.md 7.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from validator.evidence import Exchange, Failure, Step
+from validator.protocol.errcode import BodyShape
+from validator.verdict.base import Reason
+
+
+class Meaning(StrEnum):
+    """What one answer says, before it is joined with the others."""
+
+    OPEN = "open"
+    DEMANDS = "demands"
+    PAGE = "page"
+    NO_REGISTRY = "no_registry"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """A no to this secret, in the form of an authoritative one."""
+    BROKEN = "broken"
+    """A no to this secret that names what is wrong with it as stored."""
+    ALIVE = "alive"
+    """A no that says that the secret lives but lacks something."""
+    DENIED = "denied"
+    """A no to this access; at login: nobody knows yet to what."""
+    READABLE = "readable"
+    STALE = "stale"
+    NO_HEAD = "no_head"
+    TAG_MISSING = "tag_missing"
+    REPOSITORY_MISSING = "repository_missing"
+    UNSUPPORTED = "unsupported"
+    BARRED = "barred"
+    """The image is barred for a reason that is not the secret's."""
+    ON = "on"
+    """A redirect that may be followed."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The meaning of one answer; `row` is the row that fitted."""
+
+    meaning: Meaning
+    reason: Reason | None = None
+    row: str = ""
+
+
+REGISTRY_SHAPED: Final = frozenset({BodyShape.ERRORS, BodyShape.OAUTH, BodyShape.EMPTY})
+JSON_SHAPED: Final = REGISTRY_SHAPED | {BodyShape.JSON}
+SERVER_ERRORS: Final = frozenset({408, 425, *range(500, 511), *range(512, 600)})
+LOGINS: Final = frozenset({Step.LOGIN, Step.SCOPED})
+PULLS: Final = frozenset({Step.PULL, Step.MANIFEST})
+
+
+def words(pattern: str) -> re.Pattern[str]:
+    """A pattern looked for in an answer's words, any case."""
+    return re.compile(pattern, re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Says:
+    """A row: when an exchange fits all that is given, it says `meaning (reason)`. None = any."""
+
+    row: str
+    meaning: Meaning
+    reason: Reason | None = None
+    steps: frozenset[Step] | None = None
+    statuses: frozenset[int] | None = None
+    shapes: frozenset[BodyShape] | None = None
+    codes: frozenset[str] | None = None
+    text: re.Pattern[str] | None = None
+    demands: str | None = None
+    """The scheme of the challenge in the answer: "basic", "bearer"; "any" one of them; "none"."""
+    basic_login: bool | None = None
+    """True: the login went to the registry itself (a Basic registry)."""
+    grant: bool | None = None
+    manifest: frozenset[str] | None = None
+    sign: bool | None = None
+    authorized: bool | None = None
+    retry_after: bool | None = None
+
+    def fits(self, exchange: Exchange) -> bool:
+        """True if the exchange is what this row speaks of."""
+        demand = exchange.demand.scheme if exchange.demand else "none"
+        return (
+            (self.steps is None or exchange.step in self.steps)
+            and (self.statuses is None or exchange.status in self.statuses)
+            and (self.shapes is None or exchange.shape in self.shapes)
+            and (self.codes is None or exchange.code in self.codes)
+            and (self.text is None or self.text.search(exchange.text) is not None)
+            and (self.demands is None or self.demands == demand or (self.demands == "any" and demand in ("basic", "bearer")))
+            and (self.basic_login is None or self.basic_login == (exchange.step is Step.LOGIN and exchange.url.endswith("/v2/")))
+            and (self.grant is None or self.grant == (exchange.grant is not None))
+            and (self.manifest is None or (exchange.manifest.kind if exchange.manifest else "none") in self.manifest)
+            and (self.sign is None or self.sign == exchange.registry_sign)
+            and (self.authorized is None or self.authorized == exchange.authorized)
+            and (self.retry_after is None or self.retry_after == (exchange.retry_after_s is not None))
+        )
+
+
+def _at(*statuses: int) -> frozenset[int]:
+    return frozenset(statuses)
+
+
+_PING: Final = frozenset({Step.PING, Step.ELSEWHERE})
+_PULL: Final = frozenset({Step.PULL})
+_GET: Final = frozenset({Step.MANIFEST})
+_CONFIG: Final = frozenset({Step.CONFIG})
+_SCOPED: Final = frozenset({Step.SCOPED})
+_LOGIN: Final = frozenset({Step.LOGIN})
+
+READ: Final[tuple[Says, ...]] = (
+    # any step: the way there, or "not now" (7.14-7.17)
+    Says(row="7.14", meaning=Meaning.UNKNOWN, reason=Reason.THROTTLED, statuses=_at(429)),
+    Says(row="7.14 code", meaning=Meaning.UNKNOWN, reason=Reason.THROTTLED, codes=frozenset({"TOOMANYREQUESTS"})),
+    Says(row="7.15 proxy", meaning=Meaning.UNKNOWN, reason=Reason.PROXY_ERROR, statuses=_at(407)),
+    Says(row="7.15 portal", meaning=Meaning.UNKNOWN, reason=Reason.CAPTIVE_PORTAL, statuses=_at(511)),
+    Says(row="7.16", meaning=Meaning.UNKNOWN, reason=Reason.SERVER_ERROR, statuses=SERVER_ERRORS),
+    # the ping (7.18-7.26)
+    Says(row="7.18", meaning=Meaning.OPEN, steps=_PING, statuses=_at(200), shapes=JSON_SHAPED),
+    Says(row="7.18 sign", meaning=Meaning.OPEN, steps=_PING, statuses=_at(200), sign=True),
+    Says(row="7.19", meaning=Meaning.PAGE, reason=Reason.CAPTIVE_PORTAL, steps=_PING, statuses=_at(200), shapes=frozenset({BodyShape.HTML})),
+    Says(row="7.20", meaning=Meaning.DEMANDS, steps=_PING, statuses=_at(401), demands="any"),
+    Says(row="7.23", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=_PING, statuses=_at(401)),
+    Says(row="7.24 html", meaning=Meaning.UNKNOWN, reason=Reason.WAF_BLOCK, steps=_PING, statuses=_at(403), shapes=frozenset({BodyShape.HTML})),
+    Says(row="7.24", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_PING, statuses=_at(403)),
+    Says(row="7.25", meaning=Meaning.NO_REGISTRY, reason=Reason.NOT_A_REGISTRY, steps=_PING, statuses=_at(400, 404, 405, 410)),
+    Says(row="7.26", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=_PING),
+    # the login on a Basic registry (7.30, 7.36): the ping with the pair
+    Says(row="7.36", meaning=Meaning.ACCEPTED, steps=_LOGIN, statuses=_at(200), shapes=JSON_SHAPED, basic_login=True),
+    Says(row="7.36 sign", meaning=Meaning.ACCEPTED, steps=_LOGIN, statuses=_at(200), sign=True, basic_login=True),
+    # a refusal's own words (7.30)
+    Says(
+        row="7.30 expired", meaning=Meaning.REFUSED, reason=Reason.EXPIRED, steps=LOGINS, statuses=_at(401),
+        shapes=frozenset({BodyShape.ERRORS, BodyShape.OAUTH}),
+        text=words(r"\b(token|key|secret|credentials?|password)\b.{0,40}\b(is|has|have|was)( been)? expired|\bexpired (access )?(token|key)\b|^token expired"),
+    ),
+    Says(
+        row="7.30 revoked", meaning=Meaning.REFUSED, reason=Reason.REVOKED, steps=LOGINS, statuses=_at(401),
+        shapes=frozenset({BodyShape.ERRORS, BodyShape.OAUTH}),
+        text=words(r"\b(token|key|secret|credentials?)\b.{0,40}\b(is|has|have|was)( been)? (revoked|deleted)|^token revoked"),
+    ),
+    Says(
+        row="7.30 owner", meaning=Meaning.REFUSED, reason=Reason.OWNER_DISABLED, steps=LOGINS, statuses=_at(401),
+        shapes=frozenset({BodyShape.ERRORS, BodyShape.OAUTH}),
+        text=words(r"\b(owner|account|user)\b.{0,60}\b(is|has been|have been|was) (disabled|deactivated|suspended)"),
+    ),
+    Says(row="7.30", meaning=Meaning.REFUSED, reason=Reason.REFUSED, steps=LOGINS, statuses=_at(401), shapes=REGISTRY_SHAPED),
+    Says(row="7.30 basic", meaning=Meaning.REFUSED, reason=Reason.REFUSED, steps=_LOGIN, statuses=_at(401), basic_login=True, demands="basic"),
+    Says(row="7.34 401", meaning=Meaning.UNKNOWN, reason=Reason.WAF_BLOCK, steps=LOGINS, statuses=_at(401),
+         shapes=frozenset({BodyShape.HTML}), demands="none"),
+    Says(row="7.31", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=LOGINS, statuses=_at(401)),
+    # the token endpoint (7.27-7.35)
+    Says(row="7.27", meaning=Meaning.ACCEPTED, steps=LOGINS, statuses=_at(200), grant=True, basic_login=False),
+    Says(row="7.29", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=LOGINS, statuses=_at(200)),
+    Says(row="402", meaning=Meaning.BARRED, reason=Reason.ENTITLEMENT_MISSING, steps=_SCOPED | PULLS, statuses=_at(402)),
+    Says(row="451", meaning=Meaning.BARRED, reason=Reason.GEO_BLOCKED, steps=_SCOPED | PULLS, statuses=_at(451)),
+    Says(row="7.34 403", meaning=Meaning.UNKNOWN, reason=Reason.WAF_BLOCK, steps=LOGINS | PULLS, statuses=_at(403), shapes=frozenset({BodyShape.HTML})),
+    Says(row="7.33", meaning=Meaning.DENIED, reason=Reason.AMBIGUOUS_REFUSAL, steps=LOGINS, statuses=_at(403), shapes=JSON_SHAPED),
+    Says(row="7.33 text", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=LOGINS, statuses=_at(403)),
+    Says(row="7.35", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=LOGINS),
+    # the manifest (7.37-7.44)
+    Says(row="7.44 schema 1", meaning=Meaning.UNSUPPORTED, reason=Reason.UNSUPPORTED_MANIFEST, steps=PULLS, statuses=_at(200),
+         manifest=frozenset({"schema1", "artifact"})),
+    Says(row="7.37", meaning=Meaning.READABLE, steps=PULLS, statuses=_at(200), manifest=frozenset({"index", "image"})),
+    Says(row="7.39", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=PULLS, statuses=_at(200)),
+    Says(row="7.41", meaning=Meaning.STALE, reason=Reason.TOKEN_REJECTED, steps=PULLS, statuses=_at(401), codes=frozenset({"invalid_token"})),
+    Says(row="412", meaning=Meaning.BARRED, reason=Reason.POLICY_DENIED, steps=PULLS, statuses=_at(412)),
+    Says(row="7.42", meaning=Meaning.DENIED, reason=Reason.NO_PULL_PERMISSION, steps=PULLS, statuses=_at(401, 403)),
+    Says(row="7.43 name", meaning=Meaning.REPOSITORY_MISSING, reason=Reason.REPOSITORY_NOT_FOUND, steps=PULLS, statuses=_at(404),
+         codes=frozenset({"NAME_UNKNOWN"})),
+    Says(row="7.43", meaning=Meaning.TAG_MISSING, reason=Reason.TAG_NOT_FOUND, steps=PULLS, statuses=_at(404)),
+    Says(row="HEAD 405", meaning=Meaning.NO_HEAD, reason=Reason.PROTOCOL, steps=_PULL, statuses=_at(405)),
+    Says(row="config", meaning=Meaning.READABLE, steps=_CONFIG, statuses=_at(200)),
+)  # fmt: skip
+"""Read from the top; numbers are rows of registries/README.md section 7."""
+
+NO_ROW: Final = Reading(Meaning.UNKNOWN, Reason.PROTOCOL, "none")
+
+
+def reason_of(failure: Failure) -> Reason:
+    """The reason by a failure's own name: every failure is one."""
+    return Reason(failure.value)
+
+
+def read(exchange: Exchange, own_rows: Iterable[Says] = ()) -> Reading:
+    """What `exchange` says; `own_rows` are the provider's. Total: it never raises."""
+    if exchange.failure is not None:
+        return Reading(Meaning.UNKNOWN, reason_of(exchange.failure), "failure")
+    if exchange.next_url is not None:
+        return Reading(Meaning.ON, Reason.UNSAFE_REDIRECT, "3.2")
+    for says in (*own_rows, *READ):
+        if says.fits(exchange):
+            return Reading(says.meaning, says.reason, says.row)
+    return NO_ROW
