@@ -1,0 +1,215 @@
+"""What a provider is: one registry's hosts, forms, plan, extra rows, pace and words, as data. Pure.
+
+A provider's file holds values of these types; nothing here knows a registry by name. registries/README.md 8.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from random import Random
+from types import MappingProxyType
+from typing import Final
+
+from pydantic import SecretStr
+from yarl import URL
+
+from validator.credential import Credential, Host
+from validator.evidence import Demand, OpinionSeen
+from validator.protocol.token import TokenClaims
+from validator.verdict import Reason, Row, Traits
+
+HOUR_S: Final = 3600
+DAY_S: Final = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast and how often a registry may be asked. Windows are seconds -> most refused logins in them."""
+
+    per_second: float = 1.0
+    burst: int = 5
+    in_flight: int = 1
+    preflight_in_flight: int = 8
+    preflight_burst: int = 60
+    refused: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({60: 4, 180: 15}))
+    refused_per_username: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    confirm_after_s: float = 600.0
+    repeat_after_s: float = 3.0
+    control_fresh_s: float = DAY_S
+    challenge_fresh_s: float = DAY_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """What the form of a username and secret shows offline. `fault` is a reason code when it cannot work as stored.
+
+    `kind` is the vendor's own name of the token's kind, "" when not known; `introspect`: the vendor's introspection may be
+    asked about it. It decides alone only through `fault`.
+    """
+
+    fault: str = ""
+    kind: str = ""
+    hints: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    short_lived: bool = False
+    introspect: bool = False
+    no_repeat: bool = False
+    """A refused login of it is not repeated: a directory that locks may stand behind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Introspection:
+    """A vendor's way to ask about a secret: never a login, so it costs no refusal there.
+
+    `url` is the vendor's own (None: derived from the realm by `base_of`); `send` is how the secret travels: "form" (field
+    `field_name`), "bearer", or a header named by `header`. `read` keeps the few facts that matter.
+    """
+
+    url: URL | None
+    path: str
+    method: str
+    send: str
+    read: Callable[[int, Mapping[str, str], object], OpinionSeen]
+    field_name: str = ""
+    header: str = ""
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    base_of: Callable[[URL], URL | None] | None = None
+    per_second: float = 1.0
+    burst: int = 1
+    refused: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    control: bool = False
+    """Ask it about a made-up secret too, where the token endpoint hands tokens to anyone."""
+    of_good_keys: bool = False
+    """It tells scopes or an end, so a good key is asked about now and then (README 6.3)."""
+    first_when_refused: bool = False
+    """It is asked before the login for a secret that was last refused (GitLab)."""
+    default_on: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One registry: what is special about it. Shared code reads these fields and never its `key`."""
+
+    key: str
+    title: str
+    hosts: frozenset[Host] = frozenset()
+    dial: Host | None = None
+    """The host that is dialled for `hosts` (Docker Hub's API has another name); None = the host itself."""
+    realm_hosts: frozenset[str] = frozenset()
+    recognise: Callable[[Demand], bool] | None = None
+    look: Callable[[str, str], Shape] = lambda username, secret: Shape()
+    made_up: Callable[[Random], tuple[str, str]] | None = None
+    """A username (made up unless the vendor fixes it) and a secret of the vendor's form, random."""
+    traits: Traits = field(default_factory=Traits)
+    table: tuple[Row, ...] = ()
+    login_scope: str = ""
+    """The scope that a login without a repository asks for; "" = none."""
+    default_username: str = ""
+    """Sent where the stored username is empty and the vendor looks at none."""
+    nobody_claims: Callable[[TokenClaims], bool | None] | None = None
+    """What a token's own claims say: True, nobody was logged in; None, they do not tell."""
+    own_namespace: bool = False
+    """A repository under the username's own name is the credential's own."""
+    health_at_own_realm: bool = False
+    """Anonymous token requests are answered only where the realm is the registry itself (NGC)."""
+    opinion_on_denied: bool = False
+    """A 403 at login is brought before the introspection too."""
+    opinion_of_accepted: bool = False
+    """An accepted login is brought before the introspection: the login alone is not enough (GHCR)."""
+    recheck_words: bool = False
+    """Words that have been said to all by mistake need a control of the last minutes (Docker Hub)."""
+    repeat_at_login: bool = False
+    """A refused scoped login is repeated as a login without scope (NGC, GHCR)."""
+    metered: bool = False
+    """A GET of a manifest costs a pull of somebody's quota."""
+    get_on_403: bool = False
+    """One GET after a HEAD that said 403: the words tell why."""
+    doubts_403: bool = False
+    """A 403 at login says nothing until the control was asked (GitLab)."""
+    detail_path: Callable[[str], str] | None = None
+    detail_read: Callable[[int, Mapping[str, str], object], OpinionSeen] | None = None
+    pace: Pace = field(default_factory=Pace)
+    token_pace: tuple[float, int] | None = None
+    """(requests a second, burst) of the token endpoint's own host, where it has one of its own."""
+    introspection: Introspection | None = None
+    secret_shapes: tuple[re.Pattern[str], ...] = ()
+    renew: URL | None = None
+    causes: Mapping[Reason, str] = field(default_factory=lambda: MappingProxyType({}))
+    advice: Mapping[Reason, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+FOREIGN: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    ("ngc", re.compile(r"nvapi-")),
+    ("dockerhub", re.compile(r"dckr_(pat|oat)_")),
+    ("ghcr", re.compile(r"gh[pousr]_|github_pat_")),
+    ("gitlab", re.compile(r"gl(pat|dt|cbt|rt|rtr|ptt|ft|imt|agent|oas|soat|ffct|wt)-")),
+    ("huggingface", re.compile(r"hf_[A-Za-z0-9]{20}")),
+)
+"""Prefixes of vendors' tokens; a named provider refuses the others' before anything is sent (7.5)."""
+
+
+def foreign(secret: str, own: str) -> bool:
+    """True if `secret` has another named vendor's prefix than that of provider `own`."""
+    text = secret.strip()
+    return any(pattern.match(text) and key != own for key, pattern in FOREIGN)
+
+
+_SECRET_CONTROLS: Final = re.compile(r"[\x00\x7f]")
+_NAME_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f:]")
+
+
+def common_fault(username: str, secret: str) -> str:
+    """What is wrong with any pair, whatever the registry: a reason code, or "".
+
+    White space around a secret is not meant: it is sent as stored and the wire decides (README 4.2.5).
+    """
+    if not secret.strip():
+        return Reason.EMPTY_SECRET
+    if _NAME_CONTROLS.search(username):
+        return Reason.BAD_CHARACTERS
+    inside = secret.strip(" \t\r\n")
+    if _SECRET_CONTROLS.search(secret) or "\r" in inside or "\n" in inside:
+        return Reason.BAD_CHARACTERS
+    try:
+        f"{username}:{secret}".encode()
+    except UnicodeEncodeError:
+        return Reason.BAD_CHARACTERS
+    return ""
+
+
+def shape_of(provider: Provider, credential: Credential) -> Shape:
+    """The offline look at one credential: the rules for all, then the provider's own. It decides alone only by `fault`."""
+    secret = credential.secret.get_secret_value()
+    flaw = next((f for f in credential.flaws if f in (Reason.USERNAME_LOST, Reason.UNREADABLE)), "")
+    hints = tuple(f for f in credential.flaws if f != flaw)
+    fault = flaw or common_fault(credential.username, secret)
+    if fault:
+        return Shape(fault=str(fault), hints=hints)
+    seen = provider.look(credential.username, secret)
+    if secret != secret.strip():
+        hints = (*hints, "whitespace")
+    return Shape(
+        fault=str(seen.fault),
+        kind=seen.kind,
+        hints=(*hints, *seen.hints),
+        expires_at=seen.expires_at,
+        short_lived=seen.short_lived,
+        no_repeat=seen.no_repeat,
+        introspect=seen.introspect and (secret == secret.strip() or (provider.introspection is not None and provider.introspection.send == "form")),
+    )
+
+
+def random_text(random: Random, length: int, alphabet: str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") -> str:
+    """`length` random characters of `alphabet`."""
+    return "".join(random.choices(alphabet, k=length))
+
+
+def made_up_pair(provider: Provider, random: Random) -> tuple[str, SecretStr]:
+    """A pair that no registry can know: the vendor's form, random content, a made-up username unless the vendor fixes it."""
+    if provider.made_up is None:
+        return f"validator-control-{random_text(random, 12).lower()}", SecretStr(random_text(random, 40))
+    username, secret = provider.made_up(random)
+    return username, SecretStr(secret)
