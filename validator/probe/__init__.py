@@ -1,0 +1,260 @@
+"""One conversation about one credential: the plan decides, the loop sends, the evidence is judged.
+
+The only place where a network's error becomes evidence, and where a login is reserved in the failure budget before it is
+sent. registries/README.md 6.3 and 8; design section 6.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from ipaddress import ip_address
+from random import Random
+from typing import Final
+
+from yarl import URL
+
+from validator.config import Settings
+from validator.credential import Host
+from validator.evidence import Evidence, Exchange, Failure, Known, Party, Step, Subject
+from validator.ledger import Ledger
+from validator.ledger.budgets import BudgetClass, Reservation, Spent
+from validator.logs import hiding
+from validator.probe.base import Inquiry, Probed
+from validator.probe.reach import plan_of, provider_of, reach_of, settings_of
+from validator.probe.recall import Recall, budget_class
+from validator.protocol.realm import odd_address
+from validator.providers import Provider, made_up_pair, shape_of
+from validator.providers.plan import Ask, Auth, next_ask
+from validator.registry.base import Transport
+from validator.registry.client import Pair, Reach, RegistryClient
+from validator.registry.pace import Lane, lane_of
+from validator.registry.proxy import ProxyRules
+from validator.sealing import Fingerprint, Fingerprinter
+from validator.verdict import Meaning, Outcome, Reason, decide, read
+
+__all__ = ["Inquiry", "Probe", "Probed"]
+
+WITHOUT_LEDGER: Final = {86_400: 2}
+"""Without a durable ledger: at most this many refused logins a registry and run (registries/README.md 8)."""
+PLACE_WAIT_S: Final = 0.25
+PLACE_TRIES: Final = 40
+MOST_ASKS: Final = 40
+"""No conversation is this long; a plan that goes on is a bug, and must not hammer a registry."""
+
+
+@dataclass(slots=True)
+class Probe:
+    """Holds conversations. `now` is the wall clock (aware, UTC), `monotonic` and `sleep` measure and spend time."""
+
+    transport: Transport
+    ledger: Ledger
+    fingerprinter: Fingerprinter
+    settings: Settings
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    random: Random
+    proxies: ProxyRules = field(default_factory=ProxyRules)
+    on_exchange: Callable[[str, Exchange], None] | None = None
+    _lanes: dict[str, Lane] = field(default_factory=dict)
+
+    async def ask(self, inquiry: Inquiry) -> Probed:
+        """The verdict about `inquiry`, with its evidence; what it taught is in the ledger. Raises StoreLost and our own bugs."""
+        recall = Recall(self.ledger, inquiry.host)
+        now = self.now()
+        reach = self._reach(inquiry.host, provider_of(self.settings, inquiry.host, None))
+        kept, age_s, _ = await recall.demand(reach, now)
+        provider = provider_of(self.settings, inquiry.host, kept)
+        reach = self._reach(inquiry.host, provider)
+        credential = inquiry.credential
+        fingerprint = self.fingerprinter.of(inquiry.host, credential.username, credential.secret) if credential is not None else None
+        subject = await self._subject(inquiry, provider, reach, fingerprint)
+        known = await recall.known(
+            reach=reach, provider=provider, demand=kept, age_s=age_s, fingerprint=fingerprint, repository=subject.repository, now=now,
+            elsewhere=await self._elsewhere(inquiry.host),
+        )  # fmt: skip
+        pairs = self._pairs(inquiry, provider)
+        with _hidden(pairs):
+            provider, evidence = await self._converse(inquiry, provider, reach, Evidence(subject, known), pairs, recall, fingerprint)
+        verdict = decide(evidence, provider.traits, provider.table)
+        await recall.remember(evidence, provider, fingerprint, self.now(), proven=verdict.outcome is Outcome.VALID)
+        return Probed(inquiry=inquiry, verdict=verdict, evidence=evidence, provider=provider, fingerprint=fingerprint or "")
+
+    async def _converse(
+        self, inquiry: Inquiry, provider: Provider, reach: Reach, evidence: Evidence, pairs: dict[Party, Pair], recall: Recall,
+        fingerprint: Fingerprint | None,
+    ) -> tuple[Provider, Evidence]:  # fmt: skip
+        client = self._client(reach, pairs, recall)
+        for _ in range(MOST_ASKS):
+            demand, _ = evidence.challenged()
+            better = provider_of(self.settings, inquiry.host, demand)
+            if better.key != provider.key:
+                provider = better
+                reach = self._reach(inquiry.host, provider)
+                client = replace(client, reach=reach)
+                if inquiry.credential is not None:
+                    pairs |= self._pairs(inquiry, provider)
+                    evidence = replace(evidence, subject=await self._subject(inquiry, provider, reach, fingerprint))
+            ask = next_ask(plan_of(self.settings, inquiry.host, reach, demand), evidence)
+            if ask is None:
+                return provider, evidence
+            if ask.wait_s:
+                await self.sleep(ask.wait_s)
+            exchange = await self._exchange(ask, client, evidence, provider, fingerprint)
+            if self.on_exchange is not None:
+                self.on_exchange(inquiry.host, exchange)
+            evidence = evidence.plus(exchange)
+        return provider, evidence
+
+    async def _exchange(
+        self, ask: Ask, client: RegistryClient, evidence: Evidence, provider: Provider, fingerprint: Fingerprint | None
+    ) -> Exchange:  # fmt: skip
+        """Send one ask in its lane's turn, its login reserved in the budget; or say why it was not sent."""
+        subject = evidence.subject
+        lane = self._lane(client.reach.dialled(ask.url), provider, subject.host, ask)
+        if ask.step is Step.ELSEWHERE:
+            other = Host(ask.url.host or "")
+            client = replace(client, reach=self._reach(other, provider_of(self.settings, other, None)))
+        login = ask.auth is Auth.PAIR and ask.step in (Step.LOGIN, Step.SCOPED)
+        if not login:
+            async with lane.slot(subject.asker):
+                return await client.send(ask)
+        pair = client.pairs[ask.party]
+        name = str(self.fingerprinter.name(subject.host, pair.username))
+        mark = str(fingerprint) if ask.party is Party.SUBJECT and fingerprint is not None else name
+        async with lane.name(name, mark, provider.pace.repeat_after_s):
+            place = await self._reserve(ask, evidence.known, provider, subject, Fingerprint(name))
+            if not isinstance(place, Reservation):
+                return self._unsent(ask, client, place)
+            try:
+                async with lane.slot(subject.asker):
+                    exchange = await client.send(ask)
+            except BaseException:
+                # whether it left is not known: count it
+                await asyncio.shield(self.ledger.budgets.settle(place, True, now=self.now()))
+                raise
+            said = read(exchange, provider.traits.rows).meaning
+            counted = exchange.status in (401, 403) or exchange.status == 429 or (exchange.status is None and said is Meaning.UNKNOWN)
+            await self.ledger.budgets.settle(place, counted, now=self.now())
+            if said is Meaning.ACCEPTED:
+                lane.judged(name, mark, True)
+            elif exchange.status in (401, 403):
+                lane.judged(name, mark, False)
+        if exchange.status == 429 and exchange.retry_after_s is not None:
+            lane.pause(exchange.retry_after_s)
+        return exchange
+
+    async def _reserve(self, ask: Ask, known: Known, provider: Provider, subject: Subject, name: Fingerprint) -> Reservation | Spent | Failure:
+        control = ask.party is Party.CONTROL
+        exempt = self.ledger.durable or _is_loopback(ask.url)
+        if control and not exempt:
+            return Failure.NOT_MADE
+        kind = BudgetClass.CONTROL if control else BudgetClass.CANARY if ask.party is Party.CANARY else budget_class(known)
+        windows = dict(provider.pace.refused) if exempt else WITHOUT_LEDGER
+        place: Reservation | Spent = Spent(self.now(), 0)
+        for _ in range(PLACE_TRIES):
+            place = await self.ledger.budgets.reserve(
+                subject.host, name=None if control else name, budget_class=kind, windows=windows,
+                username_windows={} if control else dict(provider.pace.refused_per_username), now=self.now(),
+                first_ever=not known.asked_before and not control,
+            )  # fmt: skip
+            if isinstance(place, Reservation) or place.in_flight == 0 or control:
+                return place
+            await self.sleep(PLACE_WAIT_S)
+        return place
+
+    def _unsent(self, ask: Ask, client: RegistryClient, place: Spent | Failure) -> Exchange:
+        now = self.now()
+        failure = Failure.BUDGET_SPENT if isinstance(place, Spent) else place
+        wait = max(1.0, (place.retry_at - now).total_seconds()) if isinstance(place, Spent) else None
+        url = str(client.reach.dialled(ask.url).with_query(None))
+        return Exchange(
+            step=ask.step, party=ask.party, method=ask.method, url=url, at=now.timestamp(), failure=failure, retry_after_s=wait,
+            repository=ask.repository,
+        )  # fmt: skip
+
+    async def _subject(self, inquiry: Inquiry, provider: Provider, reach: Reach, fingerprint: Fingerprint | None) -> Subject:
+        credential, image = inquiry.credential, inquiry.image
+        repository = image.repository if image is not None else ""
+        said = settings_of(self.settings, inquiry.host)
+        subject = Subject(
+            host=inquiry.host, anonymous=credential is None, repository=repository, reference=image.manifest if image is not None else "",
+            platform=inquiry.platform, asker=inquiry.asker, ip_restricted=said.ip_restricted,
+        )  # fmt: skip
+        fault = Reason.DISABLED_BY_OPERATOR if said.disabled else Reason.UNSAFE_ADDRESS if odd_address(reach.registry.raw_host or "") else ""
+        if credential is None or fault:
+            return replace(subject, fault=str(fault))
+        shape = shape_of(provider, credential)
+        own = inquiry.proof or (bool(credential.scope.path) and repository == credential.scope.path)
+        own = own or (provider.own_namespace and repository.partition("/")[0] == credential.username)
+        if repository and not own and fingerprint is not None:
+            own = repository in await self.ledger.repositories.of(fingerprint)
+        return replace(
+            subject, username=credential.username, kind=shape.kind, fault=shape.fault, hints=shape.hints, expires_at=shape.expires_at,
+            short_lived=shape.short_lived, own=own, no_repeat=shape.no_repeat, introspect=shape.introspect,
+        )  # fmt: skip
+
+    def _pairs(self, inquiry: Inquiry, provider: Provider) -> dict[Party, Pair]:
+        username, secret = made_up_pair(provider, self.random)
+        said = settings_of(self.settings, inquiry.host)
+        if said.canary is not None and provider.key != "ngc":
+            username = said.canary.username
+        pairs = {Party.CONTROL: Pair(username, secret)}
+        if inquiry.credential is not None:
+            pairs[Party.SUBJECT] = Pair(inquiry.credential.username or provider.default_username, inquiry.credential.secret)
+        return pairs
+
+    def _client(self, reach: Reach, pairs: dict[Party, Pair], recall: Recall) -> RegistryClient:
+        return RegistryClient(self.transport, reach, pairs, lambda: self.now().timestamp(), recall.platforms_of)
+
+    def _reach(self, host: Host, provider: Provider) -> Reach:
+        proxies = self.proxies if settings_of(self.settings, host).proxy else ProxyRules()
+        return reach_of(self.settings, host, provider, proxies)
+
+    def _lane(self, url: URL, provider: Provider, host: str, ask: Ask) -> Lane:
+        """The lane of the host that is dialled: the registry's own, its token server's where it has one, its introspection's."""
+        place = f"{url.host}:{url.port}"
+        pace = provider.pace
+        about = provider.introspection
+        if ask.step in (Step.OPINION, Step.DETAIL) and about is not None:
+            place, pace = f"{place} introspection", replace(pace, per_second=about.per_second, burst=about.burst, preflight_burst=about.burst, in_flight=1)
+        elif provider.token_pace is not None and ask.step in (Step.LOGIN, Step.SCOPED):
+            place = f"{host} token"
+            if "per_second" not in settings_of(self.settings, Host(host)).pace.model_fields_set:
+                pace = replace(pace, per_second=provider.token_pace[0], burst=provider.token_pace[1], in_flight=2)
+        else:
+            place = str(host) if ask.step is not Step.ELSEWHERE else place
+        lane = self._lanes.get(place)
+        if lane is None:
+            lane = self._lanes[place] = lane_of(pace, self.sleep, self.monotonic)
+        return lane
+
+    async def _elsewhere(self, host: Host) -> URL | None:
+        other = await self.ledger.challenges.other_than(host)
+        if other is None:
+            other = next((name for name in self.settings.registries if name not in ("*", host)), None)
+        if other is None:
+            return None
+        return self._reach(Host(other), provider_of(self.settings, Host(other), None)).registry / "v2/"
+
+
+def _hidden(pairs: Mapping[Party, Pair]) -> ExitStack:
+    """Hides every pair's secret from evidence and logs while it is open."""
+    stack = ExitStack()
+    for pair in pairs.values():
+        stack.enter_context(hiding(pair.secret, pair.username))
+    return stack
+
+
+def _is_loopback(url: URL) -> bool:
+    host = url.host or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

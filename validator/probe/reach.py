@@ -1,0 +1,82 @@
+"""Where one registry is dialled and where its secret may go: the provider's facts and the operator's settings, joined. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from yarl import URL
+
+from validator.config import RegistrySettings, Settings
+from validator.credential import Host
+from validator.evidence import Demand
+from validator.providers import Pace, Provider, provider_for
+from validator.providers.plan import Plan
+from validator.registry.client import Reach
+from validator.registry.proxy import ProxyRules
+
+
+def settings_of(settings: Settings, host: Host) -> RegistrySettings:
+    """What the operator says about `host`; the entry "*" is not about hosts that a provider names."""
+    return settings.registry(host, named=bool(provider_for(host).hosts))
+
+
+def provider_of(settings: Settings, host: Host, demand: Demand | None) -> Provider:
+    """Whose rules hold for `host`, with the operator's pace over the provider's."""
+    said = settings_of(settings, host)
+    provider = provider_for(host, said.provider, demand)
+    return replace(provider, pace=paced(provider.pace, said))
+
+
+def paced(pace: Pace, said: RegistrySettings) -> Pace:
+    """The provider's pace with what the operator gives. An explicit burst or in_flight holds for those who wait, too."""
+    given = {name: value for name in said.pace.model_fields_set if (value := getattr(said.pace, name)) is not None}
+    if "burst" in given:
+        given["preflight_burst"] = given["burst"]
+    if "in_flight" in given:
+        given["preflight_in_flight"] = given["in_flight"]
+    return replace(pace, **given)
+
+
+def reach_of(settings: Settings, host: Host, provider: Provider, proxies: ProxyRules) -> Reach:
+    """How the hosts of `host`'s registry are reached; `proxies` are the operator's rules, empty where they do not hold for it."""
+    said = settings_of(settings, host)
+    named = host in provider.hosts
+    dial = provider.dial if named and provider.dial is not None else host
+    registry = URL(f"{'http' if said.plain_http else 'https'}://{dial}/")
+    moved: dict[str, URL] = {}
+    if said.endpoint is not None:
+        registry = URL(str(said.endpoint)).with_path("/")
+        moved = {str(host): registry, str(dial): registry}
+    for realm in provider.realm_hosts if named else ():
+        other = settings.registries.get(Host(realm))
+        if other is not None and other.endpoint is not None and realm != host:
+            moved[realm] = URL(str(other.endpoint)).with_path("/")
+    own = {str(host), str(dial), *said.realm_hosts}
+    for url in (said.endpoint, said.api, *moved.values()):
+        if url is not None:
+            place = URL(str(url))
+            own.add(f"{place.raw_host}:{place.port}")
+    listed = {str(host), *said.realm_hosts} | (provider.realm_hosts if named else frozenset())
+    plain_http = said.plain_http or registry.scheme == "http"
+    return Reach(
+        host=host, registry=registry, provider=provider, listed=frozenset(listed), own=frozenset(own), plain_http=plain_http,
+        private_ok=said.allow_private, exact=named, ca_file=said.ca_file, proxy_for=proxies.route_for, moved=moved,
+    )  # fmt: skip
+
+
+def plan_of(settings: Settings, host: Host, reach: Reach, demand: Demand | None) -> Plan:
+    """The plan of a probe at `host`: its introspection only where it is on and its host is known to be the vendor's."""
+    return Plan(provider=reach.provider, registry=reach.registry, api=_api(settings, host, reach, demand))
+
+
+def _api(settings: Settings, host: Host, reach: Reach, demand: Demand | None) -> URL | None:
+    said, about = settings_of(settings, host), reach.provider.introspection
+    if about is None or not (about.default_on if said.introspect is None else said.introspect):
+        return None
+    if said.api is not None:
+        return URL(str(said.api))
+    if about.base_of is not None:
+        if demand is not None and demand.realm is not None and demand.fault is None:
+            return about.base_of(reach.dialled(demand.realm))
+        return None
+    return about.url if host in reach.provider.hosts and said.endpoint is None else None

@@ -1,0 +1,251 @@
+"""What the ledger knows before a probe, and what a probe leaves in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from yarl import URL
+
+from validator.evidence import Control, Demand, Evidence, Known, ManifestSeen, Opinion, OpinionSeen, Party, Step
+from validator.ledger import Ledger
+from validator.ledger.budgets import BudgetClass
+from validator.ledger.controls import AnonymousResult, ControlKey, ControlResult
+from validator.ledger.facts import FingerprintFacts
+from validator.protocol.manifest import Child, ManifestFacts, ManifestKind, Platform
+from validator.providers import Provider
+from validator.registry.client import Reach, bearer_demand
+from validator.sealing import Fingerprint
+from validator.verdict import Meaning, Reason, read
+from validator.verdict.findings import anonymous_control, pull_reading, secret_reading
+
+ILL_FOR: Final = timedelta(minutes=15)
+ANONYMOUS_FRESH: Final = timedelta(hours=24)
+OPINION_FRESH: Final = timedelta(days=7)
+ENDS_SOON: Final = timedelta(days=30)
+_ILL: Final = frozenset({Reason.SERVER_ERROR, Reason.TIMEOUT})
+_STEPS: Final = (Step.LOGIN, Step.SCOPED, Step.PULL)
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """The ledger as one probe reads and writes it. `host` is the canonical registry."""
+
+    ledger: Ledger
+    host: str
+
+    async def demand(self, reach: Reach, now: datetime) -> tuple[Demand | None, float, str]:
+        """The kept challenge, judged anew, its age in seconds, and the provider that it showed; whatever its age."""
+        kept = await self.ledger.challenges.get(self.host)
+        if kept is None:
+            return None, 0.0, ""
+        age = max(0.0, (now - kept.at).total_seconds())
+        if kept.scheme == "basic":
+            return Demand(scheme="basic"), age, kept.provider
+        return bearer_demand(reach, URL(kept.realm), kept.service, kept.scope), age, kept.provider
+
+    async def known(
+        self, *, reach: Reach, provider: Provider, demand: Demand | None, age_s: float, fingerprint: Fingerprint | None, repository: str,
+        now: datetime, elsewhere: URL | None,
+    ) -> Known:  # fmt: skip
+        """Everything that a plan may build on; what is too old is left out."""
+        pace = provider.pace
+        fresh = demand if demand is not None and age_s <= pace.challenge_fresh_s else None
+        controls, anyone = await self._controls(demand, repository, now, timedelta(seconds=pace.control_fresh_s))
+        kept = await self.ledger.anonymous_controls.get(self.host, repository) if repository else None
+        anonymous = Control.UNCLEAR
+        if kept is not None and now - kept.at <= ANONYMOUS_FRESH:
+            anonymous = {AnonymousResult.REFUSED: Control.REFUSED, AnonymousResult.OPEN: Control.ACCEPTED}.get(kept.result, Control.UNCLEAR)
+        facts = await self.ledger.facts.of(self.host, fingerprint) if fingerprint is not None else None
+        signs = await self.ledger.illness.since(self.host, now - timedelta(days=30))
+        nowhere = [sign.at for sign in signs if sign.kind == Reason.DNS_NXDOMAIN]
+        opinion_control = await self.ledger.controls.get(_opinion_key(self.host, provider))
+        return Known(
+            durable=self.ledger.durable,
+            challenge=fresh,
+            challenge_age_s=age_s,
+            controls=controls,
+            opinion_control=_control(opinion_control.result, "") if opinion_control and now - opinion_control.at <= ANONYMOUS_FRESH else Control.UNCLEAR,
+            anonymous=anonymous,
+            ever_valid=facts is not None and facts.ever_valid,
+            asked_before=facts is not None and facts.asked_at is not None,
+            refused_age_s=_age(facts.refused_since_accepted(), now) if facts is not None else None,
+            denied_age_s=_denied(facts, now, pace.confirm_after_s),
+            opinion=_opinion(facts, now),
+            was_registry=await self.ledger.challenges.known_registry(self.host),
+            nxdomain_age_s=_age(nowhere[0], now) if nowhere else None,
+            ill=any(sign.kind in _ILL and now - sign.at <= ILL_FOR for sign in signs),
+            elsewhere=elsewhere,
+            scope_accepts_anyone=anyone,
+        )
+
+    async def _controls(self, demand: Demand | None, repository: str, now: datetime, fresh: timedelta) -> tuple[dict[Step, Control], bool]:
+        found: dict[Step, Control] = {}
+        anyone = False
+        for step in _STEPS:
+            for scheme in (demand,) if demand is not None else (Demand(scheme="basic"),):
+                made = await self.ledger.controls.made(_key(self.host, scheme, step))
+                young = {name: kept for name, kept in made.items() if now - kept.at <= fresh}
+                if step is Step.SCOPED:
+                    anyone = any(kept.result is ControlResult.ACCEPTED for kept in young.values())
+                kept_here = young.get("" if step is Step.LOGIN else repository)
+                if kept_here is not None:
+                    found[step] = _control(kept_here.result, kept_here.detail)
+                elif step is Step.SCOPED and anyone and repository:
+                    found[step] = Control.ACCEPTED
+        return found, anyone
+
+    async def platforms_of(self, digest: str) -> ManifestSeen | None:
+        """What the manifest `digest` holds, for ever, if it was ever read."""
+        kept = await self.ledger.platforms.get(digest)
+        if kept is None or not kept[1]:
+            return None
+        return _unpacked(kept[0], kept[1][0])
+
+    async def remember(
+        self, evidence: Evidence, provider: Provider, fingerprint: Fingerprint | None, now: datetime, *, proven: bool
+    ) -> None:  # fmt: skip
+        """Keep what this evidence shows: challenge, controls, facts of the secret, platforms, signs of illness.
+
+        `proven`: the verdict is `valid`, so that the secret counts as one that was good.
+        """
+        recognised = provider.key if provider.recognise is not None else ""
+        ledger, traits = self.ledger, provider.traits
+        demand, _ = evidence.challenged()
+        shown = [e for e in evidence.of(Step.PING, Step.PULL, party=Party.ANONYMOUS) if e.demand is not None and not e.authorized]
+        if shown and demand is not None and demand.fault is None:
+            realm = str(demand.realm) if demand.realm is not None else ""
+            await ledger.challenges.put(
+                self.host, scheme=demand.scheme, realm=realm, service=demand.service, scope=demand.scope, provider=recognised, now=now
+            )  # fmt: skip
+        for exchange in evidence.of(*_STEPS, party=Party.CONTROL):
+            result = _control_result(read(exchange, traits.rows).meaning)
+            if result is not None:
+                key = _key(self.host, demand or Demand(scheme="basic"), exchange.step, exchange.repository)
+                await ledger.controls.put(key, result, detail=str(exchange.status or ""), now=now)
+        await self._remember_image(evidence, provider, fingerprint, now)
+        for exchange in evidence.exchanges:
+            reason = read(exchange, traits.rows).reason
+            if reason in _ILL and exchange.step in (Step.LOGIN, Step.SCOPED):
+                await ledger.illness.add(self.host, str(reason), now=now)
+        if any(e.failure is not None and e.failure.value == Reason.DNS_NXDOMAIN for e in evidence.of(Step.PING)):
+            await ledger.illness.add(self.host, Reason.DNS_NXDOMAIN, now=now)
+        if fingerprint is not None:
+            await self._remember_secret(evidence, provider, fingerprint, proven)
+
+    async def _remember_image(self, evidence: Evidence, provider: Provider, fingerprint: Fingerprint | None, now: datetime) -> None:
+        subject, ledger = evidence.subject, self.ledger
+        if not subject.repository:
+            return
+        asked = [e for e in evidence.of(Step.SCOPED, Step.PULL, party=Party.ANONYMOUS) if e.repository == subject.repository]
+        result = anonymous_control(evidence, provider.traits)
+        if asked and result is not Control.UNCLEAR:
+            name = AnonymousResult.OPEN if result is Control.ACCEPTED else AnonymousResult.REFUSED
+            await ledger.anonymous_controls.put(self.host, subject.repository, name, status=asked[-1].status, now=now)
+        if fingerprint is not None and not subject.anonymous and pull_reading(evidence, provider.traits).meaning is Meaning.READABLE:
+            await ledger.repositories.add(fingerprint, subject.repository, now=now)
+        for exchange in evidence.of(Step.MANIFEST, Step.CONFIG):
+            seen = exchange.manifest
+            if seen is not None and seen.facts is not None and seen.digest is not None:
+                config = next((e.manifest.platform for e in evidence.of(Step.CONFIG) if e.manifest is not None), None)
+                if seen.facts.kind is ManifestKind.INDEX or config is not None:
+                    await ledger.platforms.put(seen.digest, seen.kind, [_packed(seen.facts, config)])
+
+    async def _remember_secret(self, evidence: Evidence, provider: Provider, fingerprint: Fingerprint, proven: bool) -> None:
+        facts = self.ledger.facts
+        for exchange in evidence.of(Step.LOGIN, Step.SCOPED, Step.OPINION, party=Party.SUBJECT):
+            at = datetime.fromtimestamp(exchange.at, UTC)
+            if exchange.step is Step.OPINION:
+                seen = exchange.opinion
+                if seen is not None and seen.opinion is Opinion.KNOWS:
+                    packed = {"kind": seen.kind, "owner": seen.owner, "never_expires": seen.never_expires}
+                    await facts.introspected(self.host, fingerprint, scopes=seen.scopes, expires_at=seen.expires_at, opinion=packed, now=at)
+                continue
+            match read(exchange, provider.traits.rows).meaning:
+                case Meaning.REFUSED | Meaning.BROKEN if exchange.authorized:
+                    await facts.refused(self.host, fingerprint, now=at)
+                case Meaning.DENIED if exchange.step is Step.LOGIN:
+                    await facts.denied(self.host, fingerprint, now=at)
+                case _:
+                    continue
+        if secret_reading(evidence, provider.traits).meaning is Meaning.ACCEPTED:
+            last = evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT)[-1]
+            await facts.accepted(self.host, fingerprint, proven=proven, now=datetime.fromtimestamp(last.at, UTC))
+
+
+def budget_class(known: Known) -> BudgetClass:
+    """The class of a secret's logins, by its state at the begin of the check (registries/README.md 8)."""
+    if known.refused_age_s is not None:
+        return BudgetClass.DEAD
+    return BudgetClass.FORMER if known.ever_valid else BudgetClass.NEW
+
+
+def _key(host: str, demand: Demand, step: Step, repository: str = "") -> ControlKey:
+    realm = str(demand.realm) if demand.realm is not None else ""
+    return ControlKey(host=host, realm=realm, service=demand.service, scheme=demand.scheme, step=str(step), repository=repository)
+
+
+def _opinion_key(host: str, provider: Provider) -> ControlKey:
+    return ControlKey(host=host, realm="", service=provider.key, scheme="introspection", step=str(Step.OPINION))
+
+
+def _control(result: ControlResult, detail: str) -> Control:
+    match result:
+        case ControlResult.REFUSED:
+            return Control.DENIED if detail == "403" else Control.REFUSED
+        case ControlResult.ACCEPTED:
+            return Control.ACCEPTED
+        case ControlResult.UNCLEAR:
+            return Control.UNCLEAR
+
+
+def _control_result(meaning: Meaning) -> ControlResult | None:
+    if meaning in (Meaning.ACCEPTED, Meaning.READABLE, Meaning.TAG_MISSING):
+        return ControlResult.ACCEPTED
+    if meaning in (Meaning.REFUSED, Meaning.BROKEN, Meaning.ALIVE, Meaning.STALE, Meaning.DENIED):
+        return ControlResult.REFUSED
+    return None
+
+
+def _age(at: datetime | None, now: datetime) -> float | None:
+    return None if at is None else max(0.0, (now - at).total_seconds())
+
+
+def _denied(facts: FingerprintFacts | None, now: datetime, wait_s: float) -> float | None:
+    age = _age(facts.denied_at, now) if facts is not None else None
+    return age if age is not None and age >= wait_s else None
+
+
+def _opinion(facts: FingerprintFacts | None, now: datetime) -> OpinionSeen | None:
+    """The vendor's last word on a good key: for 7 days, for one where its end is near (README 6.3)."""
+    if facts is None or facts.introspected_at is None or facts.refused_since_accepted() is not None:
+        return None
+    near = facts.expires_at is not None and facts.expires_at - now <= ENDS_SOON
+    if now - facts.introspected_at > (timedelta(days=1) if near else OPINION_FRESH):
+        return None
+    said: Mapping[str, Any] = facts.opinion or {}
+    return OpinionSeen(
+        opinion=Opinion.KNOWS, scopes=facts.scopes, kind=str(said.get("kind", "")), owner=str(said.get("owner", "")),
+        expires_at=facts.expires_at, never_expires=bool(said.get("never_expires")),
+    )  # fmt: skip
+
+
+def _packed(facts: ManifestFacts, config: Platform | None) -> dict[str, Any]:
+    children = [
+        {"digest": c.digest, "media_type": c.media_type, "platform": asdict(c.platform) if c.platform is not None else None} for c in facts.children
+    ]
+    return {"children": children, "config": asdict(config) if config is not None else None, "without": facts.without_platform}
+
+
+def _unpacked(kind: str, kept: Mapping[str, Any]) -> ManifestSeen | None:
+    if kept.get("config"):
+        return ManifestSeen(kind=kind, platform=Platform(**kept["config"]))
+    children = tuple(
+        Child(c["digest"], Platform(**c["platform"]) if c["platform"] else None, c["media_type"]) for c in kept.get("children", ())
+    )  # fmt: skip
+    known = tuple(dict.fromkeys(c.platform for c in children if c.platform is not None))
+    without = bool(kept.get("without"))
+    facts = ManifestFacts(kind=ManifestKind.INDEX, platforms=None if without else known, children=children, without_platform=without)
+    return ManifestSeen(kind=kind, facts=facts)

@@ -1,0 +1,307 @@
+"""One ask becomes one request, and its answer an exchange without secrets: the only place where a secret enters a header.
+
+Redirects are judged here and never followed here. registries/README.md 3.2, 4.2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote_plus
+
+from aiohttp import encode_basic_auth
+from pydantic import SecretStr
+from yarl import URL
+
+from validator.credential import Host
+from validator.evidence import Demand, Exchange, Failure, Grant, ManifestSeen, Party, Step
+from validator.logs import mask
+from validator.protocol.base import NOT_JSON, parse_json, shown_text, valid_digest
+from validator.protocol.challenge import choose_challenge, parse_challenges
+from validator.protocol.errcode import BodyShape, read_error
+from validator.protocol.manifest import ACCEPT, ManifestKind, kind_of, parse_config_platform, parse_manifest
+from validator.protocol.realm import RealmFault, judge_realm, resolve_realm
+from validator.protocol.retry_after import retry_after_s
+from validator.protocol.token import TokenAnswer, bearer_life_s, parse_token_answer
+from validator.providers import Provider
+from validator.providers.plan import Ask, Auth
+from validator.registry.base import FORM, Answer, NetworkFault, ProxyRoute, Request, Route, Transport
+
+SMALL_CAP: Final = 64 * 1024
+MANIFEST_CAP: Final = 4 * 1024 * 1024
+CONFIG_CAP: Final = 1024 * 1024
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_TEXT: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Where the secret of one registry may go and how its hosts are dialled, by its provider and the settings.
+
+    `listed`: hosts (`host` for any port, or `host:port`) that may have the secret beside the registry itself; `own`:
+    those of them that the permissions `private_ok`, `plain_http` and `ca_file` cover; `moved`: where a host is dialled
+    in place of itself (`endpoint`).
+    """
+
+    host: Host
+    registry: URL
+    provider: Provider
+    listed: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
+    plain_http: bool = False
+    private_ok: bool = False
+    exact: bool = False
+    ca_file: Path | None = None
+    proxy_for: Callable[[str, int], ProxyRoute | None] = lambda host, port: None
+    moved: Mapping[str, URL] = field(default_factory=dict)
+
+    def covers(self, url: URL) -> bool:
+        """True if the operator's permissions for this registry hold for `url`'s host and port."""
+        here = (url.scheme, url.raw_host, url.port) == (self.registry.scheme, self.registry.raw_host, self.registry.port)
+        return here or bool({(url.raw_host or "").lower(), f"{(url.raw_host or '').lower()}:{url.port}"} & self.own)
+
+    def dialled(self, url: URL) -> URL:
+        """`url` as it is dialled: the operator's `endpoint` in place of its host."""
+        name = (url.raw_host or "").lower()
+        to = self.moved.get(f"{name}:{url.port}") or (self.moved.get(name) if url.port in (80, 443) else None)
+        return url.with_scheme(to.scheme).with_host(to.host or "").with_port(to.port) if to is not None else url
+
+    def route_to(self, url: URL) -> Route:
+        """The route to `url`, with no permission of this registry where they do not cover it."""
+        covered = self.covers(url)
+        return Route(
+            host=url.raw_host or "",
+            port=url.port or 443,
+            private_ok=self.private_ok and covered,
+            ca_file=self.ca_file if covered else None,
+            proxy=self.proxy_for(url.raw_host or "", url.port or 443),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A username and secret as they are sent."""
+
+    username: str
+    secret: SecretStr
+
+    def basic(self) -> SecretStr:
+        """The Basic field, UTF-8 (RFC 7617); a username with a colon was refused before."""
+        return SecretStr(encode_basic_auth(self.username, self.secret.get_secret_value()))
+
+
+@dataclass(slots=True)
+class Bearers:
+    """The bearer tokens of one probe, by party and repository; never one party's for another."""
+
+    kept: dict[tuple[Party, str], SecretStr] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RegistryClient:
+    """Sends the asks of one probe. `clock` is epoch seconds; `pairs` are the parties' usernames and secrets."""
+
+    transport: Transport
+    reach: Reach
+    pairs: Mapping[Party, Pair]
+    clock: Callable[[], float]
+    platforms_of: Callable[[str], Awaitable[ManifestSeen | None]]
+    bearers: Bearers = field(default_factory=Bearers)
+    login_s: float | None = None
+
+    async def send(self, ask: Ask) -> Exchange:
+        """The exchange of one ask; every way to fail is in it. Raises nothing of the network's."""
+        url = self.reach.dialled(ask.url)
+        at = self.clock()
+        seen = Exchange(step=ask.step, party=ask.party, method=ask.method, url=shown_url(url), at=at, repository=ask.repository)
+        if url.scheme == "http" and not (self.reach.plain_http and self.reach.covers(url)):
+            return replace(seen, failure=Failure.INSECURE_SCHEME)
+        headers, secrets, form = self._fields(ask)
+        seen = replace(seen, authorized=bool(secrets) or form is not None)
+        request = Request(
+            method=ask.method, url=url, route=self.reach.route_to(url), body_cap=_cap(ask), headers=headers, secret_headers=secrets, form=form
+        )  # fmt: skip
+        try:
+            answer = await self.transport.send(request)
+        except NetworkFault as fault:
+            return replace(seen, failure=fault.failure, status=fault.status, ms=fault.ms)
+        return await self._read(ask, url, answer, seen)
+
+    def _fields(self, ask: Ask) -> tuple[dict[str, str], dict[str, SecretStr], SecretStr | None]:
+        headers: dict[str, str] = {}
+        if ask.step in (Step.PULL, Step.MANIFEST):
+            headers["Accept"] = ACCEPT
+        elif ask.step in (Step.PING, Step.LOGIN, Step.SCOPED):
+            headers["Cache-Control"] = "no-cache"
+        match ask.auth:
+            case Auth.NONE:
+                return headers, {}, None
+            case Auth.PAIR:
+                return headers, {"Authorization": self.pairs[ask.party].basic()}, None
+            case Auth.BEARER:
+                bearer = self.bearers.kept.get((ask.party, ask.repository))
+                return headers, {"Authorization": SecretStr(f"Bearer {bearer.get_secret_value()}")} if bearer is not None else {}, None
+            case Auth.OPINION:
+                return self._introspection(ask, headers)
+
+    def _introspection(self, ask: Ask, headers: dict[str, str]) -> tuple[dict[str, str], dict[str, SecretStr], SecretStr | None]:
+        about = self.reach.provider.introspection
+        assert about is not None, "asked only of a provider that has one"
+        headers |= about.headers
+        secret = self.pairs[ask.party].secret.get_secret_value()
+        if about.send == "form":
+            headers["Content-Type"] = FORM
+            return headers, {}, SecretStr(f"{about.field_name}={quote_plus(secret)}")
+        if about.send == "header":
+            return headers, {about.header: SecretStr(secret)}, None
+        return headers, {"Authorization": SecretStr(f"Bearer {secret}")}, None
+
+    async def _read(self, ask: Ask, url: URL, answer: Answer, seen: Exchange) -> Exchange:
+        """The answer as evidence."""
+        now = self.clock()
+        seen = replace(
+            seen,
+            status=answer.status,
+            ms=answer.ms,
+            retry_after_s=retry_after_s(answer.values("retry-after"), datetime.fromtimestamp(now, UTC)),
+            registry_sign=any(value.startswith("registry/2") for value in answer.values("docker-distribution-api-version")),
+            pulls_left=_pulls_left(answer),
+        )
+        if answer.status in REDIRECTS:
+            return self._redirect(ask, url, answer, seen)
+        if answer.encoding is not None:
+            return replace(seen, failure=Failure.PROTOCOL)
+        media_type = next(iter(answer.values("content-type")), None)
+        if ask.step in (Step.OPINION, Step.DETAIL):
+            return self._opinion(ask, answer, seen)
+        if answer.status == 401:
+            seen = replace(seen, demand=self._demand(answer, url))
+        if answer.status != 200 or ask.step in (Step.PING, Step.ELSEWHERE) or seen.url.endswith("/v2/"):
+            said = read_error(answer.body, media_type)
+            code = said.code or said.oauth or (seen.demand.error if seen.demand is not None else "")
+            return replace(seen, shape=said.shape, code=code, text=mask(shown_text(said.text, _TEXT)))
+        if ask.step in (Step.LOGIN, Step.SCOPED):
+            return self._granted(ask, answer, seen, now)
+        return await self._manifest(ask, answer, media_type, seen)
+
+    def _demand(self, answer: Answer, url: URL) -> Demand | None:
+        chosen = choose_challenge(parse_challenges(answer.values("www-authenticate")))
+        if chosen is None:
+            return None
+        error = shown_text(chosen.parameters.get("error", ""), 40)
+        if chosen.scheme == "basic":
+            return Demand(scheme="basic", error=error)
+        service, scope = chosen.parameters.get("service", ""), chosen.parameters.get("scope", "")[:500]
+        realm = resolve_realm(chosen.parameters.get("realm", ""), url)
+        if isinstance(realm, RealmFault):
+            return Demand(scheme="bearer", service=service, scope=scope, error=error, fault=Failure(realm.value))
+        return bearer_demand(self.reach, realm, service, scope, error)
+
+    def _granted(self, ask: Ask, answer: Answer, seen: Exchange, now: float) -> Exchange:
+        token = parse_token_answer(answer.body)
+        if token is None:
+            said = read_error(answer.body, next(iter(answer.values("content-type")), None))
+            return replace(seen, shape=said.shape)
+        self.bearers.kept[(ask.party, ask.repository)] = token.bearer
+        return replace(seen, shape=BodyShape.JSON, grant=self._grant(ask, token, now))
+
+    def _grant(self, ask: Ask, token: TokenAnswer, now: float) -> Grant:
+        claims, nobody = token.claims, self.reach.provider.nobody_claims
+        pulls = None
+        if claims is not None and claims.access is not None and ask.repository:
+            pulls = any(a.type == "repository" and a.name == ask.repository and {"pull", "*"} & a.actions for a in claims.access)
+        anonymous = nobody(claims) if nobody is not None and claims is not None else None
+        return Grant(pulls=pulls, anonymous=anonymous, life_s=bearer_life_s(token, now))
+
+    async def _manifest(self, ask: Ask, answer: Answer, media_type: str | None, seen: Exchange) -> Exchange:
+        if ask.step is Step.CONFIG:
+            return replace(seen, manifest=ManifestSeen(kind="config", platform=parse_config_platform(answer.body)))
+        kind = kind_of(media_type)
+        digest = next((value for value in answer.values("docker-content-digest") if valid_digest(value)), None)
+        if ask.method == "HEAD":
+            known = await self.platforms_of(digest) if digest is not None else None
+            name = kind.value if kind is not None and kind is not ManifestKind.OTHER else "none"
+            shown = replace(known, kind=name, digest=digest) if known is not None else ManifestSeen(kind=name, digest=digest)
+            return replace(seen, manifest=shown)
+        facts = parse_manifest(answer.body, media_type)
+        if facts is None:
+            return replace(seen, manifest=ManifestSeen(kind="none", digest=digest))
+        computed = "sha256:" + hashlib.sha256(answer.body).hexdigest()
+        name = facts.kind.value if facts.kind is not ManifestKind.OTHER else "none"
+        return replace(seen, manifest=ManifestSeen(kind=name, digest=digest or computed, facts=facts))
+
+    def _opinion(self, ask: Ask, answer: Answer, seen: Exchange) -> Exchange:
+        """The vendor's word; of its body only what its provider reads is kept."""
+        about, provider = self.reach.provider.introspection, self.reach.provider
+        body = parse_json(answer.body)
+        said = None if body is NOT_JSON else body
+        headers = {name: value for name, value in answer.headers if name not in ("set-cookie", "authorization")}
+        read = provider.detail_read if ask.step is Step.DETAIL else about.read if about is not None else None
+        return replace(seen, opinion=read(answer.status, headers, said) if read is not None else None)
+
+    def _redirect(self, ask: Ask, url: URL, answer: Answer, seen: Exchange) -> Exchange:
+        """Where a redirect leads, if it may be followed: registries/README.md 3.2."""
+        location = answer.values("location")
+        target = _target(location[0], url) if len(location) == 1 else None
+        if target is None:
+            return replace(seen, failure=Failure.UNSAFE_REDIRECT)
+        same = (target.scheme, target.raw_host, target.port) == (url.scheme, url.raw_host, url.port)
+        if not self._may_follow(ask.step, url, target):
+            return replace(seen, failure=Failure.UNSAFE_REDIRECT)
+        return replace(seen, next_url=target)
+
+    def _may_follow(self, step: Step, url: URL, target: URL) -> bool:
+        same = (target.scheme, target.raw_host, target.port) == (url.scheme, url.raw_host, url.port)
+        match step:
+            case Step.PING | Step.ELSEWHERE:
+                name = (target.raw_host or "").lower()
+                ours = name in self.reach.provider.hosts or bool({name, f"{name}:{target.port}"} & self.reach.listed)
+                return same or (target.scheme == "https" and ours)
+            case Step.LOGIN | Step.SCOPED:
+                return same
+            case Step.PULL | Step.MANIFEST | Step.CONFIG:
+                return same or target.scheme == "https" or (self.reach.plain_http and self.reach.covers(target))
+            case Step.OPINION | Step.DETAIL:
+                return False
+
+
+def bearer_demand(reach: Reach, realm: URL, service: str, scope: str, error: str = "") -> Demand:
+    """A Bearer challenge with its realm judged by the rules of `reach`: they may have changed since it was kept."""
+    fault = judge_realm(realm, registry=reach.registry, listed=reach.listed, plain_http=reach.plain_http, exact=reach.exact)
+    return Demand(scheme="bearer", realm=realm, service=service, scope=scope, error=error, fault=None if fault is None else Failure(fault.value))
+
+
+def shown_url(url: URL) -> str:
+    """`url` as it may be shown: no userinfo, query or fragment."""
+    return str(url.with_query(None).with_fragment(None).with_user(None))
+
+
+_ODD: Final = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+def _target(location: str, here: URL) -> URL | None:
+    if not location or len(location) > 8192 or _ODD.search(location):
+        return None
+    try:
+        target = here.join(URL(location, encoded=True))
+        usable = target.scheme in ("http", "https") and bool(target.raw_host) and target.raw_user is None and target.raw_password is None
+        return target.with_fragment(None) if usable and target.port else None
+    except ValueError:
+        return None
+
+
+def _cap(ask: Ask) -> int:
+    if ask.method == "GET" and ask.step is Step.MANIFEST:
+        return MANIFEST_CAP
+    return CONFIG_CAP if ask.step is Step.CONFIG else SMALL_CAP
+
+
+def _pulls_left(answer: Answer) -> int | None:
+    """`ratelimit-remaining: 20;w=21600` of Docker Hub; None if it does not say."""
+    found = re.match(r"\s*(\d{1,9})\b", next(iter(answer.values("ratelimit-remaining")), ""))
+    return int(found[1]) if found else None
