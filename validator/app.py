@@ -1,0 +1,126 @@
+"""The composition root: settings become one session, one ledger, one store and one probe; real clocks begin here."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from random import SystemRandom
+from typing import Final
+
+from yarl import URL
+
+from validator.config import Settings
+from validator.errors import ConfigError, StoreError
+from validator.evidence import Exchange
+from validator.ledger import Embedded, Ledger, open_embedded
+from validator.ledger.engine import Unwritable, data_folder, database_path
+from validator.probe import Probe
+from validator.registry.base import Network
+from validator.registry.proxy import ProxyRules, proxy_rules
+from validator.registry.transport import AiohttpTransport
+from validator.sealing import Fingerprinter
+from validator.stores.base import WritableStore
+from validator.stores.sqlite import SqliteStore
+
+KEY_NAME: Final = "master.key"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The database with what stands on it; `warning` is set when nothing will be kept, and says why."""
+
+    ledger: Ledger
+    store: WritableStore
+    fingerprinter: Fingerprinter
+    durable: bool
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """Everything that a command needs."""
+
+    settings: Settings
+    opened: Opened
+    probe: Probe
+
+
+def store_path(settings: Settings) -> Path | None:
+    """The embedded database's file; None for the default one. Raises ConfigError for a store that is not known."""
+    if settings.store is None:
+        return None
+    text = settings.store.get_secret_value()
+    scheme = text.partition(":")[0]
+    if scheme == "sqlite":
+        return database_path(text)
+    raise ConfigError(f"the store {scheme}: is not one that this version opens: write sqlite:///PATH")
+
+
+@asynccontextmanager
+async def open_store(settings: Settings, *, ephemeral: bool = False, environ: Mapping[str, str] = os.environ, must_keep: bool = True) -> AsyncIterator[Opened]:
+    """The store and ledger. Without `must_keep`, one that cannot be written becomes one for this run, with a warning.
+
+    `CI=true` without a store named is a run of its own, too: each would make its controls anew (registries/README.md 6.2).
+    """
+    path = store_path(settings)
+    key_file = settings.key_file or data_folder() / KEY_NAME
+    alone = ephemeral or (path is None and not must_keep and environ.get("CI", "").lower() in ("1", "true"))
+    warning = "nothing is kept: this run has a ledger of its own" if alone and not ephemeral else ""
+    async with AsyncExitStack() as stack:
+        try:
+            embedded: Embedded = await stack.enter_async_context(
+                open_embedded(None if alone else path or data_folder() / "validator.db", key_file)
+            )  # fmt: skip
+        except Unwritable as error:
+            if must_keep:
+                raise
+            warning = f"nothing is kept: {error}"
+            embedded = await stack.enter_async_context(open_embedded(None, key_file))
+        store = SqliteStore(embedded.database, embedded.keys.master)
+        yield Opened(embedded.ledger, store, embedded.keys.fingerprinter, embedded.ledger.durable, warning)
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings,
+    *,
+    ephemeral: bool = False,
+    must_keep: bool = True,
+    environ: Mapping[str, str] = os.environ,
+    on_exchange: Callable[[str, Exchange], None] | None = None,
+) -> AsyncIterator[App]:
+    """The whole program for one command. Raises ConfigError and StoreError, one sentence each."""
+    network = settings.network
+    rules = proxy_rules(URL(str(network.proxy)) if network.proxy is not None else None, network.proxy_auth_file, tuple(map(str, network.no_proxy)))
+    authorities = tuple(dict.fromkeys(said.ca_file for said in settings.registries.values() if said.ca_file is not None))
+    way = Network(
+        connect_s=settings.timeouts.connect_s, total_s=settings.timeouts.total_s, ca_file=network.ca_file, route_ca_files=authorities
+    )  # fmt: skip
+    async with open_store(settings, ephemeral=ephemeral, environ=environ, must_keep=must_keep) as opened, AiohttpTransport(way) as transport:
+        yield App(settings, opened, _probe(settings, opened, transport, rules, on_exchange))
+
+
+def _probe(
+    settings: Settings, opened: Opened, transport: AiohttpTransport, rules: ProxyRules, on_exchange: Callable[[str, Exchange], None] | None
+) -> Probe:  # fmt: skip
+    return Probe(
+        transport=transport,
+        ledger=opened.ledger,
+        fingerprinter=opened.fingerprinter,
+        settings=settings,
+        now=lambda: datetime.now(UTC),
+        monotonic=time.monotonic,
+        sleep=asyncio.sleep,
+        random=SystemRandom(),
+        proxies=rules,
+        on_exchange=on_exchange,
+    )
+
+
+__all__ = ["App", "Opened", "StoreError", "open_app", "open_store", "store_path"]

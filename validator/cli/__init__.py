@@ -1,0 +1,55 @@
+"""The command line: one file a command. Slow rooms are imported inside the commands, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from validator import __version__
+from validator.cli.base.options import GLOBALS, LogLevel, hoisted
+from validator.cli.base.running import fail
+from validator.cli.check import check
+
+app = typer.Typer(
+    name="validator", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Says whether container-registry credentials still work, and why not.",
+)  # fmt: skip
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"validator {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def validator(
+    config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings file. Also after the command.")] = None,
+    store: Annotated[str | None, typer.Option("--store", metavar="URL", help="Credential store: sqlite:///PATH. Also after the command.")] = None,
+    log_level: Annotated[LogLevel, typer.Option("--log-level", help="Log to stderr from this level on. Also after the command.")] = LogLevel.WARNING,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Says whether container-registry credentials still work, and why not."""
+    GLOBALS.config, GLOBALS.store, GLOBALS.log_level = config, store, log_level
+
+
+app.command()(check)
+
+
+def main() -> None:
+    """The console script: every way to end is an exit code of the contract."""
+    try:
+        app(args=hoisted(sys.argv[1:]), prog_name="validator")
+    except Exception as error:
+        _outside(error)
+
+
+def _outside(error: Exception) -> None:
+    """A fault before or after a command's own guard."""
+    try:
+        fail(error)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)

@@ -1,0 +1,1 @@
+"""What commands share: options, running, and how verdicts are shown."""

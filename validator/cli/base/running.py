@@ -1,0 +1,81 @@
+"""Runs a command: settings to result, every error one sentence with its exit code, and no traceback ever."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, TypeVar
+
+import typer
+
+from validator.cli.base.options import GLOBALS
+from validator.errors import Exit, ValidatorError
+
+Made = TypeVar("Made")
+
+
+def leave(code: Exit | int) -> NoReturn:
+    """End the command with `code`."""
+    raise typer.Exit(int(code))
+
+
+def say(text: str) -> None:
+    """Words for people: to stderr, whatever its encoding can hold."""
+    _write(sys.stderr, text + "\n")
+
+
+def put(text: str) -> None:
+    """A result: to stdout. A closed pipe ends quietly."""
+    _write(sys.stdout, text + "\n")
+
+
+def _write(stream: Any, text: str) -> None:
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except BrokenPipeError:
+        sys.stderr = sys.stdout = open("/dev/null", "w")  # noqa: SIM115  the interpreter flushes once more at its end
+        leave(Exit.GOOD)
+
+
+def fail(error: BaseException) -> NoReturn:
+    """One sentence on stderr and the error's exit code; what is not ours is a bug: its type and place, never its text."""
+    if isinstance(error, ValidatorError):
+        say(f"validator: {error}")
+        leave(error.exit_code)
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f" in {frame.tb_frame.f_code.co_name}, line {frame.tb_lineno}" if frame is not None else ""
+    say(f"validator: a fault of our own ({type(error).__name__}{place}); please report it. Nothing was said of any credential.")
+    leave(Exit.OURS)
+
+
+def run(main: Callable[[], Coroutine[Any, Any, Made]]) -> Made:
+    """Run `main` on a loop; errors end the command as `fail` says, Ctrl-C with 130."""
+    from validator.logs import configure_logging
+
+    configure_logging(GLOBALS.log_level.value)
+    try:
+        return asyncio.run(main())
+    except typer.Exit:
+        raise
+    except KeyboardInterrupt:
+        leave(130)
+    except BaseExceptionGroup as group:
+        found: BaseException = group
+        while isinstance(found, BaseExceptionGroup):
+            found = found.exceptions[0]
+        fail(found)
+    except Exception as error:
+        fail(error)
+
+
+def guarded(work: Callable[[], Made]) -> Made:
+    """Run `work` (no loop) with the same ends as `run`."""
+    try:
+        return work()
+    except ValidatorError as error:
+        fail(error)
