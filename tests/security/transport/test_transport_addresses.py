@@ -7,6 +7,7 @@ import socket
 import ssl
 from pathlib import Path
 
+import aiohttp
 import pytest
 from yarl import URL
 
@@ -93,13 +94,13 @@ async def test_the_address_that_is_dialled_is_the_one_that_was_checked(opened: O
 async def test_a_resolver_that_lies_in_its_rows_meets_the_gate_of_the_socket(opened: Open, dials: Dials, monkeypatch: pytest.MonkeyPatch):
     """The socket's gate holds alone: here the resolver's is taken away."""
     monkeypatch.setattr("validator.registry.transport.GuardedResolver", lambda inner: inner)
-    names = Names({"evil.test": [["127.0.0.1", "::1", "10.0.0.1"]]})
+    names = Names({"evil.test": [["127.0.0.1", "::1", "10.0.0.1"]], "mixed.test": [["127.0.0.1", PUBLIC, "::1"]]})
     transport = await opened(names=names, dials=dials)
 
-    fault = await outcome(transport, asking("http://evil.test:4444/", private_ok=False))
+    faults = [await outcome(transport, asking(f"http://{name}:4444/", private_ok=False)) for name in ("evil.test", "mixed.test")]
 
-    assert isinstance(fault, NetworkFault)
-    assert (fault.failure, dials.addresses) == (Failure.UNSAFE_ADDRESS, [])
+    assert [fault.failure for fault in faults if isinstance(fault, NetworkFault)] == [Failure.UNSAFE_ADDRESS] * 2
+    assert set(dials.addresses) == {PUBLIC}
 
 
 async def test_leave_for_one_host_is_no_leave_for_another(opened: Open, dials: Dials, serve: Serve):
@@ -172,6 +173,17 @@ async def test_a_name_that_is_not_found_is_told_from_name_servers_that_fail(open
 
     assert isinstance(fault, NetworkFault)
     assert (fault.failure, fault.written, len(names.asked)) == (failure, False, asked)
+
+
+async def test_an_exception_that_is_not_the_networks_goes_through_as_a_bug(opened: Open):
+    class Broken(Names):
+        async def resolve(self, host, port=0, family=socket.AF_UNSPEC):
+            raise aiohttp.ClientError("new in some release")
+
+    transport = await opened(names=Broken({}))
+
+    with pytest.raises(aiohttp.ClientError, match="new in some release"):
+        await transport.send(asking("https://reg.test/v2/"))
 
 
 async def test_a_lost_look_up_is_tried_once_more(opened: Open, serve: Serve):

@@ -38,8 +38,7 @@ async def test_an_answer_against_the_protocol_is_no_answer(transport: AiohttpTra
     fault = await outcome(transport, asking(f"http://127.0.0.1:{wire.port}/v2/"))
 
     assert isinstance(fault, NetworkFault), fault
-    assert (fault.failure, fault.written) == (Failure.PROTOCOL, True)
-    assert status is None or fault.status == status
+    assert (fault.failure, fault.written, fault.status) == (Failure.PROTOCOL, True, status)
 
 
 CUT = {
@@ -192,6 +191,25 @@ async def test_fields_come_lower_case_in_order_and_without_surrogates(transport:
         ("content-length", "0"),
     )
     assert answer.values("WWW-Authenticate") == ("Basic realm=\ufffd", challenge.decode())
+
+
+async def test_a_body_until_the_end_that_is_reset_is_cut(transport: AiohttpTransport, serve: Serve):
+    go = asyncio.Event()
+
+    async def cutting(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.0 200 OK\r\n\r\n{}")
+        await go.wait()
+        connection.reset()
+
+    wire = await serve(cutting)
+    sending = asyncio.create_task(outcome(transport, asking(f"http://127.0.0.1:{wire.port}/v2/")))
+    await asyncio.wait([sending], timeout=0.2)
+    go.set()
+    fault = await sending
+
+    assert isinstance(fault, NetworkFault)
+    assert (fault.failure, fault.status) == (Failure.PROTOCOL, 200)
 
 
 async def test_provisional_answers_are_passed_over(transport: AiohttpTransport, serve: Serve):

@@ -212,6 +212,36 @@ async def test_a_request_that_waited_for_a_free_connection_has_its_whole_connect
     assert [task.result().status for task in both] == [200, 200]
 
 
+async def test_a_request_that_waited_for_a_free_connection_waits_no_longer_than_others_for_its_own(opened: Open, full_on_six: int):
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        arrived.set()
+        await go.wait()
+        writer.write(OK)
+        await writer.drain()
+        writer.close()
+
+    arrived, go = asyncio.Event(), asyncio.Event()
+    names = Names({"reg.test": [["127.0.0.1"], ["::1"]]})
+    transport = await opened(Network(connect_s=0.3, total_s=10, connections_per_host=1), names=names)
+    request = asking(f"http://reg.test:{full_on_six}/v2/")
+    async with await asyncio.start_server(once, sock=socket.create_server(("127.0.0.1", full_on_six))), asyncio.TaskGroup() as group:
+        first = group.create_task(outcome(transport, request))
+        await arrived.wait()
+        second = group.create_task(outcome(transport, request))
+        await asyncio.wait([second], timeout=0.4)
+        queued = not second.done()
+        go.set()
+        await asyncio.wait([first])
+        started = time.monotonic()
+
+    fault = second.result()
+    assert (queued, first.result().status) == (True, 200)
+    assert isinstance(fault, NetworkFault)
+    assert (fault.failure, fault.written) == (Failure.CONNECT_FAILED, False)
+    assert time.monotonic() - started < 1
+
+
 async def test_the_answer_says_how_long_it_took(transport: AiohttpTransport, serve: Serve):
     wire = await serve(answering(OK))
 

@@ -30,24 +30,30 @@ SocketFactory = Callable[[AddressInfo], socket.socket]
 
 @dataclass(slots=True)
 class Dial:
-    """How far one request has come, and what its dials may do; the hooks of the session find it by `DIAL`."""
+    """How far one request has come, and what its dials may do; the gates find it by `DIAL`."""
 
     open: bool
     """Any address may be dialled: the host is listed as private, or the operator's proxy is what we dial."""
     timer: asyncio.Timeout
+    end: float
     connect_s: float
     first_byte_s: float | None
-    end: float
+    dialling: bool = False
     resolving: bool = False
-    queued: bool = False
     refused: bool = False
     connected: bool = False
     status: int | None = None
 
-    def wait_until(self, when: float) -> None:
-        """Let the request wait until `when`, never beyond its end."""
+    def begin(self) -> None:
+        """The way to the host begins, after any wait for a free connection: name, dial and TLS have `connect_s` together."""
+        if not self.dialling:
+            self.dialling = True
+            self.wait(self.connect_s)
+
+    def wait(self, seconds: float | None) -> None:
+        """Let the request wait so long from now, None or longer: until its end."""
         if not self.timer.expired():
-            self.timer.reschedule(min(when, self.end))
+            self.timer.reschedule(self.end if seconds is None else min(self.end, asyncio.get_running_loop().time() + seconds))
 
 
 DIAL: ContextVar[Dial | None] = ContextVar("DIAL", default=None)
@@ -82,6 +88,7 @@ class GuardedResolver(AbstractResolver):
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
         dial = DIAL.get()
         if dial is not None:
+            dial.begin()
             dial.resolving = True
         rows = await self._addresses(host, port, family)
         if dial is not None:
@@ -119,6 +126,7 @@ def socket_gate(inner: SocketFactory) -> SocketFactory:
             if dial is not None:
                 dial.refused = True
             raise RefusedAddress(f"{address} is not a public address")
+        dial.begin()
         return inner(info)
 
     return open_socket
