@@ -24,7 +24,7 @@ _DATES: Final = tuple(
         rf"[a-z]{{3}} (?P<month>[a-z]{{3}}) (?P<day>[ \d]\d) {_CLOCK} (?P<year>\d{{4}})",
     )
 )
-_SECONDS: Final = re.compile(r"0*+([0-9]*)")
+_SECONDS: Final = re.compile(r"[0-9]+")
 
 
 def retry_after_s(values: Sequence[str], now: datetime) -> float | None:
@@ -44,10 +44,7 @@ def retry_after_s(values: Sequence[str], now: datetime) -> float | None:
 
 
 def _seconds(text: str) -> float | None:
-    found = _SECONDS.fullmatch(text)
-    if found is None or not text:
-        return None
-    return float(found[1] or 0) if len(found[1]) < 10 else MAX_WAIT_S
+    return float(text) if _SECONDS.fullmatch(text) else None
 
 
 def _date(text: str, now: datetime) -> datetime | None:

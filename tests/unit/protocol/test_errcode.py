@@ -144,6 +144,10 @@ def test_words_are_cut_between_words() -> None:
     assert read_error(json.dumps({"message": "x" * 501}).encode(), None).text == ""
 
 
+def test_a_body_is_read_to_its_limit() -> None:
+    assert read_error(b"<p>soon" + b" " * 70_000 + b"late", None).text == "soon"
+
+
 HOSTILE = {
     "SEC-16 1 MB": json.dumps({"message": "x " * 500_000}).encode(),
     "scripts left open": b"<script" * 100_000,

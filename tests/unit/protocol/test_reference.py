@@ -51,8 +51,8 @@ def test_the_normal_form_means_the_same(text: str) -> None:
 
 
 BAD: dict[str, tuple[str, str]] = {
-    "IMG-04 upper-case repository": ("reg.test/Team/app", "lower-case"),
-    "GHCR upper-case owner": ("ghcr.io/Owner/app:1", "lower-case"),
+    "IMG-04 upper-case repository": ("reg.test/Team/app", "must be lower-case"),
+    "GHCR upper-case owner": ("ghcr.io/Owner/app:1", "must be lower-case"),
     "IMG-06 63 hex": ("app@sha256:" + "a" * 63, "digest"),
     "IMG-06 upper-case hex": ("app@sha256:" + "A" * 64, "digest"),
     "IMG-06 sha257": ("app@sha257:" + "a" * 64, "digest"),
