@@ -8,9 +8,11 @@ outside: all but `localhost` and address literals are "not found". Child process
 from __future__ import annotations
 
 import ipaddress
+import os
+import shutil
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 from unittest.mock import Mock
@@ -105,6 +107,21 @@ def dialled() -> Iterator[list[str]]:
     outside = tuple(DIALLED)
     DIALLED.clear()
     assert not outside, f"the test dialled {', '.join(outside)}"
+
+
+@pytest.fixture(scope="session")
+def program() -> Callable[[str], str]:
+    """`program("skopeo")` is its path; without it the test is skipped, and fails when CI=true: there it must have run."""
+
+    def found(name: str) -> str:
+        path = shutil.which(name)
+        if path is None and os.environ.get("CI") == "true":
+            pytest.fail(f"{name} is not installed, and CI=true skips nothing; .ci/run installs it")
+        if path is None:
+            pytest.skip(f"{name} is not installed (Debian: docker-registry, skopeo, apache2-utils for htpasswd)")
+        return path
+
+    return found
 
 
 @pytest.fixture

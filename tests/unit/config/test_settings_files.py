@@ -27,7 +27,7 @@ def uncommented(text: str) -> str:
 def fields(model: type[BaseModel], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     for name, field in model.model_fields.items():
         path = (*above, name)
-        below = {"registries": RegistrySettings, "canary": Canary, "pace": Pace}.get(name, field.annotation)
+        below: object = {"registries": RegistrySettings, "canary": Canary, "pace": Pace}.get(name, field.annotation)
         if name == "registries":
             path = (*path, "registry.example.org:5000")
         if isinstance(below, type) and issubclass(below, BaseModel):
@@ -61,7 +61,7 @@ def test_each_example_loads(tmp_path):
 
 
 def test_yamllint_finds_nothing():
-    from yamllint import config, linter
+    from yamllint import config, linter  # type: ignore[import-untyped]  # it ships no types
 
     rules = config.YamlLintConfig(
         "{extends: default, rules: {line-length: {max: 160}, document-start: disable, comments: {min-spaces-from-content: 1}}}"
