@@ -74,6 +74,7 @@ TOKENS = {
     "github refresh": "ghr_" + "a1" * 38,
     "github app": "ghs_" + "a1" * 18,
     "github app, long": f"ghs_123456_{JWT * 4}",
+    "github app, dots": "ghs_123456_" + "aB3.cD4-" * 12,
     "github fine": "github_pat_1VALIDATORNOTAREALTOKE_" + "x" * 43 + "MFUIMBZJAAAAAAAA",
     "gitlab": "glpat-" + "aB3_-" * 4,
     "gitlab routable": "glpat-" + "aB3_-" * 9 + ".01.0w1a2b3c4",
@@ -143,6 +144,13 @@ def test_while_a_probe_runs_its_secret_is_masked_in_every_form(canary, form):
     with hiding(SecretStr(canary), "ada"):
         assert mask(f"<{text}>") == f"<{MASK}>"
     assert mask(f"<{text}>") == f"<{text}>"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_secret_with_quotes_and_backslashes_is_masked_too(form):
+    secret = "kes\\trel'\"<&>+ §€"
+    with hiding(SecretStr(secret), "jürgen"):
+        assert mask(seen_forms(secret, "jürgen")[form]) == MASK
 
 
 def test_a_stored_line_end_hides_nothing():
@@ -268,7 +276,7 @@ def test_the_libraries_log_through_the_same_redactor(stream, canary):
     logging.getLogger("apprise").error("Could not load mailto://u:kestrel@relay.test")
     written = stream.getvalue()
     assert "library_logged" in written
-    assert not [leak for leak in ("kestrel", NGC_OLD[:12], "below warning") if leak in written]
+    assert not [leak for leak in ("kestrel", NGC_OLD[:12], "below warning", "Could not load") if leak in written]
 
 
 def test_control_characters_never_reach_a_terminal(stream):
