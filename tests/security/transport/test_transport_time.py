@@ -66,8 +66,8 @@ async def test_every_wait_for_an_answer_ends_in_time(
     assert isinstance(fault, NetworkFault)
     assert (fault.failure, fault.status, fault.written) == (Failure.TIMEOUT, status, True)
     ended = total_s if status or first_byte_s is None else first_byte_s
-    assert ended <= time.monotonic() - started + 0.01 < ended + 0.3
-    assert ended * 1000 - 10 <= fault.ms < ended * 1000 + 300
+    assert ended <= time.monotonic() - started + 0.01 < ended + 1
+    assert ended * 1000 - 10 <= fault.ms < ended * 1000 + 1000
 
 
 async def test_a_login_may_take_longer_to_its_first_byte_than_the_connection(opened: Open, serve: Serve):
@@ -118,19 +118,19 @@ async def test_a_connection_that_is_never_made_fails_after_the_connect_time(open
 
     assert isinstance(fault, NetworkFault)
     assert (fault.failure, fault.written) == (Failure.CONNECT_FAILED, False)
-    assert time.monotonic() - started < 0.6
+    assert time.monotonic() - started < 1.2
 
 
 async def test_several_dead_addresses_share_one_connect_time(opened: Open, full: int):
     names = Names({"reg.test": [["127.0.0.1", "127.0.0.1", "127.0.0.1"]]})
-    transport = await opened(Network(connect_s=0.3, total_s=10), names=names)
+    transport = await opened(Network(connect_s=0.5, total_s=10), names=names)
     started = time.monotonic()
 
     fault = await outcome(transport, asking(f"http://reg.test:{full}/v2/"))
 
     assert isinstance(fault, NetworkFault)
     assert fault.failure is Failure.CONNECT_FAILED
-    assert time.monotonic() - started < 0.6
+    assert time.monotonic() - started < 1.2
 
 
 async def test_tls_is_within_the_connect_time(opened: Open, serve: Serve):
@@ -142,7 +142,7 @@ async def test_tls_is_within_the_connect_time(opened: Open, serve: Serve):
 
     assert isinstance(fault, NetworkFault)
     assert (fault.failure, fault.written) == (Failure.CONNECT_FAILED, False)
-    assert time.monotonic() - started < 0.6
+    assert time.monotonic() - started < 1.2
 
 
 async def test_a_dead_sixth_family_costs_less_than_a_second(opened: Open, full_on_six: int):

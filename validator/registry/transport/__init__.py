@@ -219,8 +219,7 @@ def _judged(error: BaseException, dial: Dial, request: Request) -> Failure | Non
     """`failure_of`, with what only the sender knows: how far it had come, by which way."""
     failure = failure_of(error)
     if dial.connected:
-        broken = failure is Failure.CONNECT_FAILED and dial.status is not None
-        return Failure.PROTOCOL if broken else failure
+        return failure
     proxied = request.route.proxy is not None
     if isinstance(error, TimeoutError) and failure is Failure.TIMEOUT:
         if not dial.dialling:
