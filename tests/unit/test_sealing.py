@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from jwcrypto import jwe as reference
+from jwcrypto import jwe as reference  # type: ignore[import-untyped]  # it ships no types
 from jwcrypto import jwk
 from pydantic import SecretStr
 

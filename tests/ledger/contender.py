@@ -1,0 +1,65 @@
+"""A second process for tests: opens a database, says "ready", waits for a line on stdin, does one thing, prints the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from validator.credential import Credential, parse_scope
+from validator.ledger import Embedded, open_embedded
+from validator.ledger.budgets import BudgetClass, Reservation
+from validator.stores.sqlite import SqliteStore
+
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+TRIES = 40
+
+
+async def reserve(embedded: Embedded, who: str) -> int:
+    """How many of 40 places it got, of 25 that there are for all."""
+    windows = {3600: 25}
+    got = [
+        await embedded.ledger.budgets.reserve(
+            "nvcr.io", name=None, budget_class=BudgetClass.FORMER, windows=windows, username_windows={}, now=NOW, first_ever=False
+        )
+        for _ in range(TRIES)
+    ]
+    return sum(isinstance(one, Reservation) for one in got)
+
+
+async def count(embedded: Embedded, who: str) -> int:
+    """Adds 40 refusals to one secret's."""
+    for _ in range(TRIES):
+        await embedded.ledger.facts.refused("nvcr.io", embedded.keys.fingerprinter.name("nvcr.io", "u"), now=NOW)
+    return TRIES
+
+
+async def store(embedded: Embedded, who: str) -> int:
+    """Puts 40 credentials of its own."""
+    place = SqliteStore(embedded.database, embedded.keys.master)
+    for i in range(TRIES):
+        scope = parse_scope(f"r{i}.example.org")
+        await place.put(Credential(user=who, name=f"c{i}", scope=scope, username="u", secret=SecretStr(f"{who}-{i}")))
+    return TRIES
+
+
+async def main(what: str, who: str, folder: Path) -> None:
+    """Opens before "ready", but for `open`, which opens after the starting line."""
+    work = {"reserve": reserve, "count": count, "store": store}.get(what)
+    if work is None:
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+    async with open_embedded(folder / "validator.db", folder / "master.key") as embedded:
+        if work is None:
+            print(embedded.keys.fingerprinter.name("nvcr.io", "u"), flush=True)
+            return
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        print(await work(embedded, who), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))

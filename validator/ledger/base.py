@@ -1,0 +1,295 @@
+"""The ledger's tables, the same on SQLite and Postgres, and the database that they are in.
+
+Tables carry no schema: on Postgres `schema_translate_map` gives them ours. Every instant is aware UTC. A change here needs
+a revision in `migrations/`; a test holds the two equal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import JSON, Boolean, Column, DateTime, Dialect, Index, Integer, MetaData, Table, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.sql.expression import ColumnElement, case
+
+from validator.errors import StoreError, StoreLost
+
+HEAD: Final = "0001"
+"""The newest revision of `migrations/`; a test holds it true. A database at it is opened without Alembic (360 ms)."""
+
+Made = TypeVar("Made")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant: SQLite has no zones, so UTC goes in and UTC comes out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuses a naive instant: it would be read as another one."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("an instant without a zone")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware, UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _json() -> JSON:
+    return JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+
+def _key(name: str) -> Column[str]:
+    return Column(name, Text, primary_key=True)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _instant(name: str) -> Column[datetime]:
+    return Column(name, UtcDateTime, nullable=False)
+
+
+METADATA: Final = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+CREDENTIALS: Final = Table(
+    "credentials",
+    METADATA,
+    _key("user"),
+    _key("name"),
+    _text("host"),
+    _text("path"),
+    _text("written"),
+    _text("username"),
+    _text("secret"),
+    Column("proof", Text),
+    UniqueConstraint("user", "host", "path"),
+)
+"""The embedded store's; `stores/sqlite.py` reads and writes it."""
+
+SEALED_KEYS: Final = Table("sealed_keys", METADATA, _key("name"), _text("sealed"))
+"""The program's own keys, sealed under the master key: `fingerprint`."""
+
+STATUSES: Final = Table(
+    "statuses",
+    METADATA,
+    *(_key(name) for name in ("user", "host", "path", "fingerprint", "row")),
+    _text("name"),
+    _text("state"),
+    *(Column(name, Text) for name in ("verdict", "reason", "level")),
+    Column("hints", _json(), nullable=False),
+    Column("checked_at", UtcDateTime),
+    *(Column(name, Text) for name in ("last_attempt_verdict", "last_attempt_reason")),
+    *(Column(name, UtcDateTime) for name in ("last_attempt_at", "expires_at", "first_refused_at", "refused_at", "accepted_at")),
+    Column("refusals_in_row", Integer, nullable=False),
+    Column("transition_at", UtcDateTime),
+    Column("ever_valid", Boolean, nullable=False),
+    Column("told", _json(), nullable=False),
+    Column("next_due_at", UtcDateTime),
+    Index(None, "fingerprint"),
+)
+
+FACTS: Final = Table(
+    "facts",
+    METADATA,
+    _key("host"),
+    _key("fingerprint"),
+    *(Column(name, UtcDateTime) for name in ("asked_at", "accepted_at", "refused_at", "denied_at", "introspected_at", "expires_at")),
+    Column("refusals_in_row", Integer, nullable=False),
+    Column("ever_valid", Boolean, nullable=False),
+    Column("scopes", _json()),
+    Column("opinion", _json()),
+    Index(None, "host", "accepted_at"),
+)
+
+CHALLENGES: Final = Table(
+    "challenges",
+    METADATA,
+    _key("host"),
+    *(_text(name) for name in ("scheme", "realm", "service", "scope", "provider")),
+    _instant("at"),
+    _instant("first_seen_at"),
+)
+
+CONTROLS: Final = Table(
+    "controls",
+    METADATA,
+    *(_key(name) for name in ("host", "realm", "service", "scheme", "step", "repository")),
+    _text("result"),
+    _text("detail"),
+    _instant("at"),
+)
+
+ANONYMOUS_CONTROLS: Final = Table(
+    "anonymous_controls", METADATA, _key("host"), _key("repository"), _text("result"), Column("status", Integer), _instant("at")
+)
+
+PLATFORMS: Final = Table("platforms", METADATA, _key("digest"), _text("kind"), Column("platforms", _json(), nullable=False))
+
+SIGNS: Final = Table(
+    "signs", METADATA, Column("id", Integer, primary_key=True), _text("host"), _text("kind"), _instant("at"), Index(None, "host", "at")
+)
+
+KNOWN_REPOSITORIES: Final = Table("known_repositories", METADATA, _key("fingerprint"), _key("repository"), _instant("at"))
+
+BUDGET: Final = Table(
+    "budget",
+    METADATA,
+    _key("id"),
+    _text("host"),
+    Column("name", Text),
+    _text("budget_class"),
+    _instant("at"),
+    Column("refused", Boolean, nullable=False),
+    Index(None, "host", "at"),
+)
+"""A row is a place: reserved (`refused` false), or spent by a refused login; `at` is when."""
+
+
+async def upsert(
+    connection: AsyncConnection,
+    table: Table,
+    values: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    changes: Callable[[Any], Mapping[str, Any]] | None = None,
+) -> None:
+    """Insert rows, or change those whose primary key is there: to the new values, or to `changes(excluded)`.
+
+    `values` are all columns of one row or of many; raises what SQLAlchemy raises.
+    """
+    makers: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    insert = makers[connection.dialect.name](table)
+    index = [column.name for column in table.primary_key]
+    others = [column.name for column in table.c if column.name not in index]
+    new = changes(insert.excluded) if changes else {name: insert.excluded[name] for name in others}
+    statement = insert.on_conflict_do_update(index_elements=index, set_=new) if new else insert.on_conflict_do_nothing()
+    await connection.execute(statement, values)
+
+
+def later(old: ColumnElement[datetime | None], new: ColumnElement[datetime | None]) -> ColumnElement[datetime | None]:
+    """The later of two instants, NULL being the earliest: a write that comes late takes nothing back."""
+    return case((old > new, old), (new.is_(None), old), else_=new)
+
+
+class Database:
+    """One open database: a writer whose transactions come one after another, and readers beside it.
+
+    Every call is one transaction in a task of its own: cancelled half-way, a running statement would keep the write lock
+    (dependencies.md 4), so it is finished, and only then is the caller cancelled. Raises StoreError where the operator
+    can help (locked, damaged, read-only), StoreLost where the database went away or the disk is full.
+    """
+
+    def __init__(self, *, path: Path, reader: AsyncEngine, writer: AsyncEngine | None, durable: bool) -> None:
+        self.path = path
+        self.durable = durable
+        self._reader = reader
+        self._writer = writer
+        self._inode = path.stat().st_ino
+
+    @property
+    def read_only(self) -> bool:
+        """True if every write raises."""
+        return self._writer is None
+
+    async def read(self, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
+        """Run `work` on one snapshot."""
+
+        async def run() -> Made:
+            async with self._reader.connect() as connection:
+                return await work(connection)
+
+        return await self._finished(run())
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
+        """Run `work` in BEGIN IMMEDIATE: what it reads cannot change before what it writes; all of it is kept, or nothing."""
+        writer = self._writer
+        if writer is None:
+            raise StoreError(f"the database {self.path} is open for reading only; run without read-only access to change it")
+        self._present()
+
+        async def run() -> Made:
+            async with writer.begin() as connection:
+                return await work(connection)
+
+        return await self._finished(run())
+
+    async def scrub(self) -> None:
+        """Move the write-ahead log into the file and empty it, so that no bytes of deleted rows stay; best effort beside readers."""
+        writer = self._writer
+        if writer is None:
+            return
+
+        async def run() -> None:
+            async with writer.connect() as connection:
+                await connection.rollback()
+                raw = await connection.get_raw_connection()
+                driver: Any = raw.driver_connection
+                await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+        await self._finished(run())
+
+    def _present(self) -> None:
+        """SQLite goes on writing into a file that was deleted, and nobody would ever read it."""
+        try:
+            there = self.path.stat().st_ino == self._inode
+        except OSError:
+            there = False
+        if not there:
+            raise StoreLost(f"the database {self.path} was removed or replaced while in use; start again")
+
+    async def _finished(self, run: Coroutine[Any, Any, Made]) -> Made:
+        task = asyncio.create_task(run)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task})
+            if not task.cancelled():
+                task.exception()
+            raise
+        except IntegrityError:
+            raise
+        except (DBAPIError, PoolTimeout, sqlite3.Error, OSError, UnicodeEncodeError) as error:
+            raise fault(error, self.path) from None
+
+
+_FAULTS: Final[Mapping[int, tuple[type[StoreError] | type[StoreLost], str]]] = {
+    sqlite3.SQLITE_BUSY: (StoreError, "the database {} is locked by another process; try again when that one is done"),
+    sqlite3.SQLITE_LOCKED: (StoreError, "the database {} is locked by another process; try again when that one is done"),
+    sqlite3.SQLITE_NOTADB: (StoreError, "{} is not a database of ours; name another file by `store`"),
+    sqlite3.SQLITE_CORRUPT: (StoreError, "the database {} is damaged; put back a copy of it"),
+    sqlite3.SQLITE_READONLY: (StoreError, "the database {} cannot be written; give this user the right to"),
+    sqlite3.SQLITE_PERM: (StoreError, "the database {} cannot be written; give this user the right to"),
+    sqlite3.SQLITE_FULL: (StoreLost, "the disk of the database {} is full; make room and start again"),
+    sqlite3.SQLITE_IOERR: (StoreLost, "the disk of the database {} fails; see to the disk and start again"),
+    sqlite3.SQLITE_CANTOPEN: (StoreLost, "the database {} cannot be opened any more; see to its folder and start again"),
+}
+
+
+def fault(error: Exception, path: Path) -> StoreError | StoreLost:
+    """The sentence for an error of the driver; its own words may quote a row, and are not repeated."""
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, UnicodeEncodeError):
+        return StoreError("a name to be stored is not UTF-8 text; give it as UTF-8")
+    lost = (StoreLost, f"the database {{}} failed while in use ({type(cause).__name__}); start again")
+    kind, sentence = _FAULTS.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF, lost)
+    return kind(sentence.format(path))

@@ -1,0 +1,108 @@
+"""What a registry demands, as it last said without Authorization; and what its digests hold, for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from validator.ledger.base import CHALLENGES, PLATFORMS, Database, upsert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChallengeSeen:
+    """A host's challenge. `realm` is "" for Basic; `provider` is the key of the provider that it showed, "" if none.
+
+    `at` is when it was last seen, `first_seen_at` when the host first was a registry.
+    """
+
+    scheme: str
+    realm: str
+    service: str
+    scope: str
+    provider: str
+    at: datetime
+    first_seen_at: datetime
+
+
+class Challenges:
+    """The challenges of one ledger, one a host."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, host: str) -> ChallengeSeen | None:
+        """The last one, however old, or None."""
+
+        async def work(connection: AsyncConnection) -> ChallengeSeen | None:
+            row = (await connection.execute(select(CHALLENGES).where(CHALLENGES.c.host == host))).mappings().one_or_none()
+            return None if row is None else ChallengeSeen(**{name: value for name, value in row.items() if name != "host"})
+
+        return await self._database.read(work)
+
+    async def put(
+        self, host: str, *, scheme: str, realm: str = "", service: str = "", scope: str = "", provider: str = "", now: datetime
+    ) -> None:
+        """The host demanded this at `now`; it replaces what it demanded before."""
+        values = {
+            "host": host,
+            "scheme": scheme,
+            "realm": realm,
+            "service": service,
+            "scope": scope,
+            "provider": provider,
+            "at": now,
+            "first_seen_at": now,
+        }
+
+        def changes(row: Any) -> dict[str, Any]:
+            return {name: row[name] for name in values if name not in ("host", "first_seen_at")}
+
+        async def work(connection: AsyncConnection) -> None:
+            await upsert(connection, CHALLENGES, values, changes)
+
+        await self._database.write(work)
+
+    async def other_than(self, host: str) -> str | None:
+        """Another host that was a registry, the latest seen: its ping tells a network's fault from this host's."""
+        query = select(CHALLENGES.c.host).where(CHALLENGES.c.host != host).order_by(CHALLENGES.c.at.desc()).limit(1)
+
+        async def work(connection: AsyncConnection) -> str | None:
+            found: str | None = await connection.scalar(query)
+            return found
+
+        return await self._database.read(work)
+
+    async def known_registry(self, host: str) -> bool:
+        """True if `host` ever answered as a registry: a 404 there is its illness, not the user's mistake (NET-34)."""
+        return await self.get(host) is not None
+
+
+class Platforms:
+    """What manifests hold, by digest: never stale."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, digest: str) -> tuple[str, tuple[Mapping[str, Any], ...]] | None:
+        """The manifest's kind and its platforms as they were put, or None."""
+        query = select(PLATFORMS).where(PLATFORMS.c.digest == digest)
+
+        async def work(connection: AsyncConnection) -> tuple[str, tuple[Mapping[str, Any], ...]] | None:
+            row = (await connection.execute(query)).one_or_none()
+            return None if row is None else (row.kind, tuple(row.platforms))
+
+        return await self._database.read(work)
+
+    async def put(self, digest: str, kind: str, platforms: Sequence[Mapping[str, Any]]) -> None:
+        """The manifest `digest` is of `kind` and holds `platforms`, any JSON objects of the caller's."""
+        values = {"digest": digest, "kind": kind, "platforms": [dict(platform) for platform in platforms]}
+
+        async def work(connection: AsyncConnection) -> None:
+            await upsert(connection, PLATFORMS, values)
+
+        await self._database.write(work)

@@ -1,0 +1,133 @@
+"""Negative and anonymous controls that were made: when, and what they came to (registries/README.md 6.2).
+
+How fresh a control must be is the reader's to judge; a newer one replaces an older one of the same key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from validator.ledger.base import ANONYMOUS_CONTROLS, CONTROLS, Database, upsert
+
+_C = CONTROLS.c
+_A = ANONYMOUS_CONTROLS.c
+
+
+class ControlResult(StrEnum):
+    """What a made-up secret met; `unclear` proves as little as none."""
+
+    REFUSED = "refused"
+    ACCEPTED = "accepted"
+    UNCLEAR = "unclear"
+
+
+class AnonymousResult(StrEnum):
+    """What a request without a credential met."""
+
+    REFUSED = "refused"
+    OPEN = "open"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlKey:
+    """Where a negative control was made; `repository` is "" at the login, which has none."""
+
+    host: str
+    realm: str
+    service: str
+    scheme: str
+    step: str
+    repository: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlMade:
+    """A negative control; `detail` is a known code or a masked text of the answer."""
+
+    result: ControlResult
+    at: datetime
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnonymousMade:
+    """An anonymous control; `status` is the answer's."""
+
+    result: AnonymousResult
+    at: datetime
+    status: int | None = None
+
+
+class Controls:
+    """The negative controls of one ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, key: ControlKey) -> ControlMade | None:
+        """The last one under exactly this key, or None."""
+        made = await self.made(key)
+        return made.get(key.repository)
+
+    async def made(self, key: ControlKey) -> dict[str, ControlMade]:
+        """The last ones under this key, by repository: one accepted for any of them counts for the whole host (6.2)."""
+        query = select(CONTROLS).where(
+            _C.host == key.host, _C.realm == key.realm, _C.service == key.service, _C.scheme == key.scheme, _C.step == key.step
+        )
+
+        async def work(connection: AsyncConnection) -> dict[str, ControlMade]:
+            rows = await connection.execute(query)
+            return {row.repository: ControlMade(ControlResult(row.result), row.at, row.detail) for row in rows}
+
+        return await self._database.read(work)
+
+    async def put(self, key: ControlKey, result: ControlResult, *, detail: str = "", now: datetime) -> None:
+        """A control was made."""
+        values = {
+            "host": key.host,
+            "realm": key.realm,
+            "service": key.service,
+            "scheme": key.scheme,
+            "step": key.step,
+            "repository": key.repository,
+            "result": str(result),
+            "detail": detail,
+            "at": now,
+        }
+
+        async def work(connection: AsyncConnection) -> None:
+            await upsert(connection, CONTROLS, values)
+
+        await self._database.write(work)
+
+
+class AnonymousControls:
+    """The anonymous controls of one ledger, shared by all users."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, host: str, repository: str) -> AnonymousMade | None:
+        """The last one of this repository, or None."""
+        query = select(ANONYMOUS_CONTROLS).where(_A.host == host, _A.repository == repository)
+
+        async def work(connection: AsyncConnection) -> AnonymousMade | None:
+            row = (await connection.execute(query)).one_or_none()
+            return None if row is None else AnonymousMade(AnonymousResult(row.result), row.at, row.status)
+
+        return await self._database.read(work)
+
+    async def put(self, host: str, repository: str, result: AnonymousResult, *, status: int | None, now: datetime) -> None:
+        """A control was made."""
+        values = {"host": host, "repository": repository, "result": str(result), "status": status, "at": now}
+
+        async def work(connection: AsyncConnection) -> None:
+            await upsert(connection, ANONYMOUS_CONTROLS, values)
+
+        await self._database.write(work)

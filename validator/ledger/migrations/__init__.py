@@ -1,0 +1,1 @@
+"""The database's revisions, run by Alembic without an `alembic.ini`."""

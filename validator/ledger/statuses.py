@@ -1,0 +1,148 @@
+"""What was last known of each stored secret: one row a (user, scope, fingerprint, row's hash).
+
+A rotated secret has another key, so a verdict that comes late is never wrong, at most unseen (osmo.md section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from validator.credential import Host, RegistryScope
+from validator.ledger.base import STATUSES, Database, upsert
+from validator.sealing import Fingerprint
+
+_S = STATUSES.c
+
+
+@dataclass(frozen=True, slots=True)
+class StatusKey:
+    """Whose status: `row` is `Credential.row`."""
+
+    user: str
+    scope: RegistryScope
+    fingerprint: Fingerprint
+    row: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusRow:
+    """A status as it is kept. `name` is the credential's name when it was written; words are of verdict and status.
+
+    `verdict`, `reason`, `level`, `hints`, `checked_at` are of the last confirmed verdict that was not `unknown`; `told` are
+    the events that the user was told of; `next_due_at` is when a sweep asks next at the earliest.
+    """
+
+    key: StatusKey
+    name: str
+    state: str = "never_checked"
+    verdict: str | None = None
+    reason: str | None = None
+    level: str | None = None
+    hints: tuple[str, ...] = ()
+    checked_at: datetime | None = None
+    last_attempt_verdict: str | None = None
+    last_attempt_reason: str | None = None
+    last_attempt_at: datetime | None = None
+    expires_at: datetime | None = None
+    first_refused_at: datetime | None = None
+    refused_at: datetime | None = None
+    accepted_at: datetime | None = None
+    refusals_in_row: int = 0
+    transition_at: datetime | None = None
+    ever_valid: bool = False
+    told: tuple[str, ...] = ()
+    next_due_at: datetime | None = None
+
+
+_LISTS = frozenset({"hints", "told"})
+_PLAIN = tuple(field.name for field in fields(StatusRow) if field.name != "key" and field.name not in _LISTS)
+
+
+class Statuses:
+    """The statuses of one ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, *rows: StatusRow) -> None:
+        """Write all of these in one transaction, each over what its key had."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await upsert(connection, STATUSES, [_columns(row) for row in rows])
+
+        if rows:
+            await self._database.write(work)
+
+    async def change(self, key: StatusKey, step: Callable[[StatusRow | None], StatusRow | None]) -> StatusRow | None:
+        """Write what `step` makes of the row that is there, in one transaction, so that no other's write is lost.
+
+        `step` is quick and pure; None writes nothing. Returns what `step` returned.
+        """
+
+        async def work(connection: AsyncConnection) -> StatusRow | None:
+            found = (await connection.execute(select(STATUSES).where(_is(key)).with_for_update())).one_or_none()
+            made = step(None if found is None else _row(found))
+            if made is not None:
+                await upsert(connection, STATUSES, _columns(made))
+            return made
+
+        return await self._database.write(work)
+
+    async def get(self, key: StatusKey) -> StatusRow | None:
+        """The row under `key`, or None."""
+        found = await self._select(_is(key))
+        return found[0] if found else None
+
+    async def all(self, user: str | None = None) -> tuple[StatusRow, ...]:
+        """Every row (of `user`), also of secrets that were since replaced: the caller joins them on the stored row's hash."""
+        return await self._select(*([] if user is None else [_S.user == user]))
+
+    async def by_fingerprint(self, fingerprint: Fingerprint) -> tuple[StatusRow, ...]:
+        """Every row of one secret, of all users and scopes."""
+        return await self._select(_S.fingerprint == fingerprint)
+
+    async def forget(self, user: str, scope: RegistryScope) -> int:
+        """Remove what is known of `user`'s secrets for `scope`; how many rows went."""
+        statement = delete(STATUSES).where(_S.user == user, _S.host == scope.host, _S.path == scope.path)
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(statement)).rowcount
+
+        return await self._database.write(work)
+
+    async def _select(self, *conditions: ColumnElement[bool]) -> tuple[StatusRow, ...]:
+        query = select(STATUSES).where(*conditions).order_by(_S.user, _S.name, _S.host, _S.path, _S.checked_at)
+
+        async def work(connection: AsyncConnection) -> Sequence[Any]:
+            return (await connection.execute(query)).all()
+
+        return tuple(_row(row) for row in await self._database.read(work))
+
+
+def _is(key: StatusKey) -> ColumnElement[bool]:
+    return and_(
+        _S.user == key.user,
+        _S.host == key.scope.host,
+        _S.path == key.scope.path,
+        _S.fingerprint == key.fingerprint,
+        _S.row == key.row,
+    )
+
+
+def _columns(row: StatusRow) -> dict[str, Any]:
+    key = row.key
+    columns: dict[str, Any] = {name: getattr(row, name) for name in _PLAIN} | {name: list(getattr(row, name)) for name in _LISTS}
+    columns |= {"user": key.user, "host": key.scope.host, "path": key.scope.path, "fingerprint": key.fingerprint, "row": key.row}
+    return columns
+
+
+def _row(row: Any) -> StatusRow:
+    key = StatusKey(row.user, RegistryScope(Host(row.host), row.path), Fingerprint(row.fingerprint), row.row)
+    values: dict[str, Any] = {name: getattr(row, name) for name in _PLAIN} | {name: tuple(getattr(row, name)) for name in _LISTS}
+    return StatusRow(key=key, **values)

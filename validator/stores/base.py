@@ -1,0 +1,80 @@
+"""What a store of credentials is: the Protocol, its rows that cannot be read, and the database it may be given."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from validator.credential import Credential, RegistryScope
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableRow:
+    """A stored row whose secret cannot be had: the operator's fault or ours, never the user's; `why` holds no value."""
+
+    user: str
+    name: str
+    scope: RegistryScope
+    why: str
+
+
+class CredentialStore(Protocol):
+    """Where credentials live; it knows no status. Every method raises StoreError or StoreLost, one sentence each."""
+
+    def credentials(self, user: str | None = None) -> AsyncIterator[Credential | UnreadableRow]:
+        """Every credential (of `user`), by user and name, one secret at a time. Close it with `aclosing`."""
+        ...
+
+    async def get(self, user: str, name: str) -> Credential | UnreadableRow | None:
+        """The credential of this name, or None."""
+        ...
+
+
+class WritableStore(CredentialStore, Protocol):
+    """A store that is ours to write."""
+
+    async def put(self, credential: Credential, *, proof: str | None = None, replace_scope: bool = True) -> Credential:
+        """Store it, and return it as stored (with its `row`). One credential per (user, scope): another name renames it.
+
+        Raises UsageError if the name is taken for another scope, or the scope is and `replace_scope` is false.
+        """
+        ...
+
+    async def put_many(self, entries: Sequence[tuple[Credential, str | None]]) -> None:
+        """Store all of these (each with its proof image), or none."""
+        ...
+
+    async def delete(self, user: str, name: str) -> bool:
+        """Remove it; False if it was not there."""
+        ...
+
+    async def proofs(self, user: str | None = None) -> dict[tuple[str, str], str]:
+        """The proof images kept beside credentials, by (user, name)."""
+        ...
+
+
+class Transactions(Protocol):
+    """A database that a store is given: each call is one transaction, and is finished also when its caller is cancelled."""
+
+    async def read(self, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
+        """Run `work` on one snapshot."""
+        ...
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
+        """Run `work` as the only writer; all of it is kept, or nothing."""
+        ...
+
+    async def scrub(self) -> None:
+        """Let nothing of deleted rows remain in the database's files."""
+        ...
+
+
+def row_hash(sealed_username: str, sealed_secret: str) -> str:
+    """What `Credential.row` is: SHA-256, hex, of the two sealed texts with a line feed between (osmo.md section 5)."""
+    return hashlib.sha256(f"{sealed_username}\n{sealed_secret}".encode()).hexdigest()
