@@ -1,0 +1,79 @@
+"""Runs the command line's own entry in this process, as a user would: settings in a file, the secret on standard input, JSON out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from validator.cli import app
+from validator.cli.base.options import hoisted
+
+QUICK: dict[str, Any] = {"repeat_after_s": 0.05}
+"""The one repeat of a refused login waits this long in tests; its default is held by a test of its own."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The one JSON object of standard output."""
+        found: dict[str, Any] = json.loads(self.out)
+        return found
+
+    @property
+    def credential(self) -> str:
+        """`verdict (reason)`."""
+        return f"{self.shown['verdict']} ({self.shown['reason']})"
+
+    @property
+    def image(self) -> str:
+        """`outcome (reason)` of the image."""
+        return f"{self.shown['image']['outcome']} ({self.shown['image']['reason']})"
+
+
+@dataclass
+class Cli:
+    """The command line with a home of its own. `registries` is the settings' mapping; `pace` is laid under every host's."""
+
+    home: Path
+    registries: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
+    pace: dict[str, Any] = field(default_factory=lambda: dict(QUICK))
+
+    def configured(self) -> Path:
+        """The settings file of now."""
+        hosts = {host: {**said, "pace": {**self.pace, **said.get("pace", {})}} for host, said in self.registries.items()}
+        path = self.home / "validator.yaml"
+        path.write_text(yaml.safe_dump({"store": f"sqlite://{self.home}/validator.db", "key_file": str(self.home / "master.key"), **self.more, "registries": hosts}))
+        return path
+
+    async def run(self, *arguments: str, stdin: str = "", env: dict[str, str] | None = None) -> Result:
+        """One command; the loop goes on meanwhile, so that servers of the test can answer."""
+        words = hoisted(["--config", str(self.configured()), *arguments])
+        result = await asyncio.to_thread(CliRunner().invoke, app, words, input=stdin, env={"CI": "", **(env or {})})
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return Result(result.exit_code, result.stdout, result.stderr)
+
+    async def check(self, registry: str, username: str, secret: str, *arguments: str) -> Result:
+        """`validator check` with `--format json`."""
+        return await self.run("check", registry, "--username", username, "--secret-stdin", "--format", "json", *arguments, stdin=secret)
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """A command line that nothing was ever asked with."""
+    return Cli(tmp_path)
