@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
 import sqlite3
 import stat
 from contextlib import closing
@@ -141,6 +143,22 @@ async def test_a_database_that_another_process_writes_into_is_waited_for_then_re
                 await embedded.ledger.illness.add("nvcr.io", "timeout", now=_at())
             assert await embedded.ledger.illness.since("nvcr.io", _at()) == ()
         await embedded.ledger.illness.add("nvcr.io", "timeout", now=_at())
+
+
+async def test_while_another_process_makes_or_migrates_the_database_it_is_not_opened(opener, tmp_path, monkeypatch):
+    monkeypatch.setattr("validator.ledger.engine._OPENING_S", 0.1)
+    async with opener():
+        pass
+    descriptor = os.open(tmp_path / "home", os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with pytest.raises(StoreError, match="another process holds the database's folder"):
+            async with opener():
+                pass
+    finally:
+        os.close(descriptor)
+    async with opener(), opener():
+        pass
 
 
 async def test_a_database_that_was_removed_meanwhile_is_lost(embedded):

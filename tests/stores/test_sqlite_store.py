@@ -114,6 +114,21 @@ async def test_an_import_with_one_bad_row_stores_none(store):
     assert await everything(store) == [kept]
 
 
+async def test_within_one_import_the_later_line_wins_and_a_name_is_still_one_scopes(store):
+    first, second = credential(name="a", registry="a.example"), credential(name="b", registry="a.example", secret="nvapi-2")
+    await store.put_many([(first, "a.example/x:1"), (second, None), (credential(name="a", registry="c.example"), None)])
+    assert await names(store) == [("ann", "a", "c.example"), ("ann", "b", "a.example")]
+    assert await store.proofs() == {}
+    with pytest.raises(UsageError):
+        await store.put_many([(credential("bob", "n", "a.example"), None), (credential("bob", "n", "b.example"), None)])
+    assert await everything(store, "bob") == []
+
+
+async def test_an_import_of_nothing_is_nothing(store):
+    await store.put_many([])
+    assert await everything(store) == []
+
+
 async def test_delete_removes_one_and_says_whether_it_was_there(store):
     await store.put_many([(credential(name="a", registry="a.example"), None), (credential(name="b", registry="b.example"), None)])
     assert [await store.delete("ann", "a"), await store.delete("ann", "a"), await store.delete("bob", "b")] == [True, False, False]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from pydantic import SecretStr
-from sqlalchemy import Column, MetaData, Row, Table, Text, UniqueConstraint, and_, delete, or_, select, tuple_
+from sqlalchemy import Column, MetaData, Row, Table, Text, UniqueConstraint, and_, bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.credential import Credential, Host, RegistryScope
@@ -38,7 +38,11 @@ _C: Final = CREDENTIALS.c
 _PAGE: Final = 100
 """Rows read at once: no transaction stays open while a sweep probes, and no page holds the loop for 20 ms."""
 
+_USERS: Final = 500
+"""Users of one look-up: older SQLite takes 999 parameters."""
+
 Entry = tuple[Credential, str | None]
+Sealed = tuple[Credential, dict[str, str | None]]
 
 
 class SqliteStore:
@@ -73,24 +77,15 @@ class SqliteStore:
 
     async def put(self, credential: Credential, *, proof: str | None = None, replace_scope: bool = True) -> Credential:
         """Store it and return it as stored; raises UsageError if its name or (unless replaced) its scope is taken."""
-        [(sealed, values)] = self._sealed([(credential, proof)])
-
-        async def work(connection: AsyncConnection) -> None:
-            await _put(connection, credential, values, replace_scope)
-
-        await self._database.write(work)
+        sealed = self._sealed([(credential, proof)])
+        await self._database.write(lambda connection: _put(connection, sealed, replace_scope))
         await self._database.scrub()
-        return sealed
+        return sealed[0][0]
 
     async def put_many(self, entries: Sequence[Entry]) -> None:
         """Store all, in this order and as `put` does, in one transaction; whatever is raised, nothing is stored."""
         sealed = await asyncio.to_thread(self._sealed, entries)
-
-        async def work(connection: AsyncConnection) -> None:
-            for credential, values in sealed:
-                await _put(connection, credential, values, True)
-
-        await self._database.write(work)
+        await self._database.write(lambda connection: _put(connection, sealed, True))
         await self._database.scrub()
 
     async def delete(self, user: str, name: str) -> bool:
@@ -126,9 +121,9 @@ class SqliteStore:
 
         return await self._database.read(work)
 
-    def _sealed(self, entries: Sequence[Entry]) -> list[tuple[Credential, dict[str, str | None]]]:
+    def _sealed(self, entries: Sequence[Entry]) -> list[Sealed]:
         """Each credential as it will be read back, and its row's sealed columns."""
-        made: list[tuple[Credential, dict[str, str | None]]] = []
+        made: list[Sealed] = []
         for credential, proof in entries:
             username, secret = seal(SecretStr(credential.username), self._keys), seal(credential.secret, self._keys)
             stored = replace(credential, row=row_hash(username, secret), flaws=())
@@ -156,16 +151,31 @@ def _is(user: str, name: str):  # type: ignore[no-untyped-def]  # a column expre
     return and_(_C.user == user, _C.name == name)
 
 
-async def _put(connection: AsyncConnection, credential: Credential, values: dict[str, str | None], replace_scope: bool) -> None:
-    """Write one row inside a transaction that writes alone, so that what is looked up stays true."""
-    user, name, scope = credential.user, credential.name, credential.scope
-    same_scope = and_(_C.user == user, _C.host == scope.host, _C.path == scope.path)
-    query = select(_C.name, _C.host, _C.path).where(or_(_is(user, name), same_scope))
-    for row in (await connection.execute(query)).all():
-        if (row.host, row.path) != (scope.host, scope.path):
-            held = RegistryScope(Host(row.host), row.path)
-            raise UsageError(f"{user} has a credential {name} already, for {held}; choose another name, or delete that one first")
-        if not replace_scope:
-            raise UsageError(f"{user} has a credential for {scope} already, {row.name}; delete that one first")
-    await connection.execute(delete(CREDENTIALS).where(same_scope))
-    await connection.execute(CREDENTIALS.insert().values(user=user, name=name, host=scope.host, path=scope.path, **values))
+async def _put(connection: AsyncConnection, rows: Sequence[Sealed], replace_scope: bool) -> None:
+    """Write these in order, inside a transaction that writes alone, so that what is looked up stays true.
+
+    One look-up and two statements for many users' rows: one by one, 10 000 would keep other writers out for 12 s.
+    """
+    named: dict[tuple[str, str], RegistryScope] = {}
+    users = sorted({credential.user for credential, _ in rows})
+    for start in range(0, len(users), _USERS):
+        query = select(_C.user, _C.name, _C.host, _C.path).where(_C.user.in_(users[start : start + _USERS]))
+        named |= {(row.user, row.name): RegistryScope(Host(row.host), row.path) for row in await connection.execute(query)}
+    held = {(user, scope): name for (user, name), scope in named.items()}
+    written: dict[tuple[str, RegistryScope], dict[str, str | None]] = {}
+    for credential, values in rows:
+        user, name, scope = credential.user, credential.name, credential.scope
+        taken_for, taken_by = named.get((user, name), scope), held.get((user, scope))
+        if taken_for != scope:
+            raise UsageError(f"{user} has a credential {name} already, for {taken_for}; choose another name, or delete that one first")
+        if taken_by is not None and not replace_scope:
+            raise UsageError(f"{user} has a credential for {scope} already, {taken_by}; delete that one first")
+        if taken_by is not None:
+            del named[user, taken_by]
+        named[user, name], held[user, scope] = scope, name
+        written[user, scope] = {"user": user, "name": name, "host": scope.host, "path": scope.path, **values}
+    if written:
+        keys = [{"old_user": user, "old_host": scope.host, "old_path": scope.path} for user, scope in written]
+        same = and_(_C.user == bindparam("old_user"), _C.host == bindparam("old_host"), _C.path == bindparam("old_path"))
+        await connection.execute(delete(CREDENTIALS).where(same), keys)
+        await connection.execute(CREDENTIALS.insert(), list(written.values()))
