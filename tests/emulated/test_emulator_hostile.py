@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import zlib
 from typing import Any
 
 import aiohttp
 import pytest
+import trustme
 
 from validator.emulator.hostile import Hostile, Proxy, full_backlog
 from validator.emulator.hostile.scripts import (
@@ -211,6 +213,26 @@ async def test_a_large_body_is_whole_and_the_connection_goes_on() -> None:
             async with session.get(server.url("/v2/")) as answer:
                 assert len(await answer.read()) == 5 * 1024 * 1024
         assert server.connections == 1
+
+
+async def test_it_speaks_tls_and_keeps_its_port_over_a_restart() -> None:
+    authority = trustme.CA()
+    served, trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(served)
+    authority.configure_trust(trusting)
+    server = Hostile({"/v2/": reply(200, keep=False)})
+    await server.start(ssl=served)
+    port = server.port
+    async with aiohttp.ClientSession() as session:
+        assert server.url("/v2/") == f"https://127.0.0.1:{port}/v2/"
+        assert (await session.get(server.url("/v2/"), ssl=trusting)).status == 200
+        await server.stop()
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.get(server.url("/v2/"), ssl=trusting)
+        await server.start()
+        assert (server.port, server.url()) == (port, f"http://127.0.0.1:{port}")
+        assert (await session.get(server.url("/v2/"))).status == 200
+        await server.stop()
 
 
 async def test_a_full_backlog_swallows_connections() -> None:

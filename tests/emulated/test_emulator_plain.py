@@ -498,3 +498,10 @@ async def test_accounts_and_repositories_can_change(client: Client) -> None:
     assert client.plain.truth(*client.plain.login("good")).why == "expired"
     client.plain.publish(Repository(name="new/app", public=True, tags=client.plain.repositories[APP].tags))
     assert (await client.pull(None, "new/app")).status == 200
+
+
+async def test_the_oldest_bearer_tokens_are_forgotten(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("validator.emulator.plain._KEPT", 2)
+    tokens = [await client.token("good", APP) for _ in range(3)]
+    assert [(await client.manifest(bearer=token)).status for token in tokens] == [401, 200, 200]
+    assert [request.secret_name for request in client.plain.requests[-3:]] == ["unknown", "bearer of good", "bearer of good"]

@@ -208,7 +208,7 @@ class Plain(Populated):
             access = {"access": answers.access_claim(names, granted)} if self.options.token_form == "jwt" else {}
             text = make_jwt({**claims, **access})
         if len(self._tokens) >= _KEPT:
-            del self._tokens[next(iter(self._tokens))]
+            del self._tokens[oldest := next(iter(self._tokens))], self._names[oldest]
         self._tokens[text] = _Token(party, frozenset(granted) if self.options.token_form == "jwt" else None)
         self.plant(f"bearer of {name}", text)
         times = {"expires_in": self.options.expires_in, "issued_at": self.options.issued_at}
