@@ -226,6 +226,8 @@ class Known:
     challenge: Demand | None = None
     challenge_age_s: float = 0.0
     controls: Mapping[Step, Control] = field(default_factory=lambda: MappingProxyType({}))
+    controls_for: Demand | None = None
+    """The challenge that `controls` were made under; under another one they say nothing. None: under the one in force."""
     opinion_control: Control = Control.UNCLEAR
     anonymous: Control = Control.UNCLEAR
     ever_valid: bool = False

@@ -67,6 +67,7 @@ class Recall:
             challenge=fresh,
             challenge_age_s=age_s,
             controls=controls,
+            controls_for=demand,
             opinion_control=_control(opinion_control.result, "") if opinion_control and now - opinion_control.at <= ANONYMOUS_FRESH else Control.UNCLEAR,
             anonymous=anonymous,
             ever_valid=facts is not None and facts.ever_valid,

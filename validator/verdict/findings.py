@@ -223,7 +223,9 @@ def control_at(evidence: Evidence, traits: Traits, step: Step) -> Control:
     """What the negative control at `step` came to, in this probe or, fresh, in the ledger."""
     made = _judged(evidence, traits, step, party=Party.CONTROL)
     if not made:
-        return evidence.known.controls.get(step, Control.UNCLEAR)
+        demand, under = evidence.challenged()[0], evidence.known.controls_for
+        elsewhere = demand is not None and under is not None and not demand.same_place(under)
+        return Control.UNCLEAR if elsewhere else evidence.known.controls.get(step, Control.UNCLEAR)
     exchange, reading = made[-1]
     if reading.meaning in (Meaning.ACCEPTED, Meaning.READABLE, Meaning.TAG_MISSING):
         return Control.ACCEPTED
