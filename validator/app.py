@@ -63,7 +63,9 @@ def store_path(settings: Settings) -> Path | None:
 
 
 @asynccontextmanager
-async def open_store(settings: Settings, *, ephemeral: bool = False, environ: Mapping[str, str] = os.environ, must_keep: bool = True) -> AsyncIterator[Opened]:
+async def open_store(
+    settings: Settings, *, ephemeral: bool = False, environ: Mapping[str, str] = os.environ, must_keep: bool = True
+) -> AsyncIterator[Opened]:
     """The store and ledger. Without `must_keep`, one that cannot be written becomes one for this run, with a warning.
 
     `CI=true` without a store named is a run of its own, too: each would make its controls anew (registries/README.md 6.2).
@@ -102,7 +104,10 @@ async def open_app(
     way = Network(
         connect_s=settings.timeouts.connect_s, total_s=settings.timeouts.total_s, ca_file=network.ca_file, route_ca_files=authorities
     )  # fmt: skip
-    async with open_store(settings, ephemeral=ephemeral, environ=environ, must_keep=must_keep) as opened, AiohttpTransport(way) as transport:
+    async with (
+        open_store(settings, ephemeral=ephemeral, environ=environ, must_keep=must_keep) as opened,
+        AiohttpTransport(way) as transport,
+    ):
         yield App(settings, opened, _probe(settings, opened, transport, rules, on_exchange))
 
 

@@ -273,9 +273,7 @@ class Evidence:
         Only answers to requests without Authorization count (registries/README.md 6.2).
         """
         fresh = [
-            e
-            for e in self.exchanges
-            if e.demand is not None and e.party is Party.ANONYMOUS and not e.authorized and e.step in (Step.PING, Step.PULL)
+            e for e in self.exchanges if e.demand is not None and e.party is Party.ANONYMOUS and not e.authorized and e.step in (Step.PING, Step.PULL)
         ]
         pinged = [e for e in fresh if e.step is Step.PING] or fresh
         if pinged:

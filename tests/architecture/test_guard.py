@@ -45,9 +45,7 @@ async def test_no_name_is_looked_up_outside():
 async def test_loopback_is_open(host):
     server = await asyncio.start_server(lambda _, writer: writer.close(), ["127.0.0.1", "127.0.0.2"], 0)
     async with server:
-        port = next(
-            sock.getsockname()[1] for sock in server.sockets if sock.getsockname()[0] == ("127.0.0.2" if host[-1] == "2" else "127.0.0.1")
-        )
+        port = next(sock.getsockname()[1] for sock in server.sockets if sock.getsockname()[0] == ("127.0.0.2" if host[-1] == "2" else "127.0.0.1"))
         reader, writer = await asyncio.open_connection(host, port)
         assert await reader.read() == b""
         writer.close()

@@ -26,9 +26,7 @@ def tracked() -> list[Path]:
         listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
         paths = [ROOT / name for name in listed.split("\0") if name]
     else:
-        paths = [
-            path for path in ROOT.rglob("*") if not {".venv", ".git", "__pycache__", "build", "dist"} & set(path.relative_to(ROOT).parts)
-        ]
+        paths = [path for path in ROOT.rglob("*") if not {".venv", ".git", "__pycache__", "build", "dist"} & set(path.relative_to(ROOT).parts)]
     return [path for path in paths if path.is_file() and b"\0" not in path.read_bytes()[:4096]]
 
 

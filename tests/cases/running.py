@@ -57,7 +57,16 @@ class Cli:
         """The settings file of now."""
         hosts = {host: {**said, "pace": {**self.pace, **said.get("pace", {})}} for host, said in self.registries.items()}
         path = self.home / "validator.yaml"
-        path.write_text(yaml.safe_dump({"store": f"sqlite:///{self.home}/validator.db", "key_file": str(self.home / "master.key"), **self.more, "registries": hosts}))
+        path.write_text(
+            yaml.safe_dump(
+                {
+                    "store": f"sqlite:///{self.home}/validator.db",
+                    "key_file": str(self.home / "master.key"),
+                    **self.more,
+                    "registries": hosts,
+                }
+            )
+        )
         return path
 
     async def run(self, *arguments: str, stdin: str = "", env: dict[str, str] | None = None) -> Result:

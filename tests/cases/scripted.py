@@ -64,7 +64,12 @@ def image(architecture: str = "amd64") -> tuple[Say, Say]:
     """A single image's manifest and its config."""
     config = json.dumps({"os": "linux", "architecture": architecture}).encode()
     digest = "sha256:" + hashlib.sha256(config).hexdigest()
-    manifest = {"schemaVersion": 2, "mediaType": IMAGE, "layers": [], "config": {"mediaType": f"{OCI}config.v1+json", "digest": digest, "size": len(config)}}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": IMAGE,
+        "layers": [],
+        "config": {"mediaType": f"{OCI}config.v1+json", "digest": digest, "size": len(config)},
+    }
     return document(IMAGE, manifest), Say(body=config, kind="application/octet-stream")
 
 

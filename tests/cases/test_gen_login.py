@@ -15,7 +15,9 @@ BASIC: Final = 'Basic realm="a registry"'
 IMAGE: Final = f"{REPOSITORY}:1"
 
 
-async def ask(cli: Cli, registry: Scripted, *, own: bool = False, image: bool = False, secret: str = SECRET, username: str = USERNAME, **said: Any) -> Result:
+async def ask(
+    cli: Cli, registry: Scripted, *, own: bool = False, image: bool = False, secret: str = SECRET, username: str = USERNAME, **said: Any
+) -> Result:
     """One check at the scripted registry; `own` stores the path as the credential's scope."""
     cli.registries = registry.settings(**said)
     scope = f"{registry.host}/{REPOSITORY}" if own else registry.host
@@ -48,7 +50,9 @@ LOGINS: Final[dict[str, list[Answers]]] = {
     "GEN-09": [{"L!": Say(503)}],
     "GEN-10": [{"L+": Say(body={"access_token": "x"})}],
     "GEN-12": [{"L+": Say(body=body)} for body in ({}, {"token": ""}, {"token": 7}, [], b"")],
-    "GEN-13": [{"L+": tok(expires_in=odd, issued_at=when)} for odd, when in ((0, "rubbish"), (-1, "2999-01-01T00:00:00Z"), ("300", None), (10**18, 7))],
+    "GEN-13": [
+        {"L+": tok(expires_in=odd, issued_at=when)} for odd, when in ((0, "rubbish"), (-1, "2999-01-01T00:00:00Z"), ("300", None), (10**18, 7))
+    ],
     "GEN-14": [{"P0": Say(401, demand=BASIC), "P+": Say(), "P!": Say(401, demand=BASIC)}],
     "GEN-15": [{"P0": Say(401, demand=BASIC), "P+": Say(401, demand=BASIC)}],
     "GEN-16": [{"P0": Say(401, demand=BASIC), "P+": Say(), "P!": Say()}],
@@ -141,7 +145,17 @@ async def test_an_unusable_challenge_gets_no_secret(row: Row, demand: Any, cli: 
 async def test_what_cannot_work_is_not_sent(row: Row, cli: Cli) -> None:
     pairs = {
         "GEN-35": [(USERNAME, ""), (USERNAME, "  \t")],
-        "GEN-36": [("a:b", "x"), ("a\x00b", "x"), ("a\rb", "x"), ("a\nb", "x"), ("a\x7f", "x"), ("a", "x\x00y"), ("a", "x\x7f"), ("a", "x\ry"), ("a", "x\ny")],
+        "GEN-36": [
+            ("a:b", "x"),
+            ("a\x00b", "x"),
+            ("a\rb", "x"),
+            ("a\nb", "x"),
+            ("a\x7f", "x"),
+            ("a", "x\x00y"),
+            ("a", "x\x7f"),
+            ("a", "x\ry"),
+            ("a", "x\ny"),
+        ],
         "GEN-48": [("", "x")],
     }
     async with Scripted({}) as registry:

@@ -128,7 +128,7 @@ def _unreadable(why: str, username: str, now: Any) -> tuple[dict[str, Any], int]
     from validator.verdict.words import cause_and_advice
 
     cause, advice = cause_and_advice(Reason.BAD_REGISTRY_NAME)
-    shown = {
+    shown: dict[str, Any] = {
         "verdict": Outcome.MISCONFIGURED.value, "reason": Reason.BAD_REGISTRY_NAME.value, "level": None, "hints": [], "registry": None,
         "username": shown_text(username), "cause": f"{cause[:-1]}: {why}.", "advice": advice, "retry_at": None, "expires_at": None,
         "checked_at": instant(now), "evidence": [],

@@ -44,9 +44,7 @@ class Challenges:
 
         return await self._database.read(work)
 
-    async def put(
-        self, host: str, *, scheme: str, realm: str = "", service: str = "", scope: str = "", provider: str = "", now: datetime
-    ) -> None:
+    async def put(self, host: str, *, scheme: str, realm: str = "", service: str = "", scope: str = "", provider: str = "", now: datetime) -> None:
         """The host demanded this at `now`; it replaces what it demanded before."""
         values = {
             "host": host,
@@ -78,7 +76,7 @@ class Challenges:
         return await self._database.read(work)
 
     async def known_registry(self, host: str) -> bool:
-        """True if `host` ever answered as a registry: a 404 there is its illness, not the user's mistake (NET-34)."""
+        """True if `host` ever answered as a registry: a 404 there is its illness, not the user's mistake."""
         return await self.get(host) is not None
 
 

@@ -28,11 +28,13 @@ from validator.probe.reach import plan_of, provider_of, reach_of, settings_of
 from validator.probe.recall import Recall, budget_class
 from validator.protocol.realm import odd_address
 from validator.providers import Provider, made_up_pair, shape_of
-from validator.providers.plan import Ask, Auth, next_ask
+from validator.providers.plan import Ask, Auth
+from validator.providers.questions import next_ask
 from validator.registry.base import Transport
-from validator.registry.client import Pair, Reach, RegistryClient
+from validator.registry.client import Pair, RegistryClient
 from validator.registry.pace import Lane, lane_of
 from validator.registry.proxy import ProxyRules
+from validator.registry.reach import Reach
 from validator.sealing import Fingerprint, Fingerprinter
 from validator.verdict import Meaning, Outcome, Reason, decide, read
 
@@ -221,7 +223,10 @@ class Probe:
         pace = provider.pace
         about = provider.introspection
         if ask.step in (Step.OPINION, Step.DETAIL) and about is not None:
-            place, pace = f"{place} introspection", replace(pace, per_second=about.per_second, burst=about.burst, preflight_burst=about.burst, in_flight=1)
+            place, pace = (
+                f"{place} introspection",
+                replace(pace, per_second=about.per_second, burst=about.burst, preflight_burst=about.burst, in_flight=1),
+            )
         elif provider.token_pace is not None and ask.step in (Step.LOGIN, Step.SCOPED):
             place = f"{host} token"
             if "per_second" not in settings_of(self.settings, Host(host)).pace.model_fields_set:

@@ -11,8 +11,8 @@ from validator.credential import Host
 from validator.evidence import Demand
 from validator.providers import Pace, Provider, provider_for
 from validator.providers.plan import Plan
-from validator.registry.client import Reach
 from validator.registry.proxy import ProxyRules
+from validator.registry.reach import Reach
 
 
 def settings_of(settings: Settings, host: Host) -> RegistrySettings:

@@ -16,10 +16,11 @@ from validator.ledger.controls import AnonymousResult, ControlKey, ControlResult
 from validator.ledger.facts import FingerprintFacts
 from validator.protocol.manifest import Child, ManifestFacts, ManifestKind, Platform
 from validator.providers import Provider
-from validator.registry.client import Reach, bearer_demand
+from validator.registry.reach import Reach, bearer_demand
 from validator.sealing import Fingerprint
 from validator.verdict import Meaning, Reason, read
-from validator.verdict.findings import anonymous_control, pull_reading, secret_reading
+from validator.verdict.controls import anonymous_control
+from validator.verdict.findings import pull_reading, secret_reading
 
 ILL_FOR: Final = timedelta(minutes=15)
 ANONYMOUS_FRESH: Final = timedelta(hours=24)
@@ -68,7 +69,9 @@ class Recall:
             challenge_age_s=age_s,
             controls=controls,
             controls_for=demand,
-            opinion_control=_control(opinion_control.result, "") if opinion_control and now - opinion_control.at <= ANONYMOUS_FRESH else Control.UNCLEAR,
+            opinion_control=_control(opinion_control.result, "")
+            if opinion_control and now - opinion_control.at <= ANONYMOUS_FRESH
+            else Control.UNCLEAR,
             anonymous=anonymous,
             ever_valid=facts is not None and facts.ever_valid,
             asked_before=facts is not None and facts.asked_at is not None,

@@ -107,7 +107,11 @@ def read_opinion(status: int, headers: Mapping[str, str], body: object) -> Opini
         scopes = None if listed is None else tuple(s.strip() for s in listed.split(",") if s.strip())
         ends = headers.get("github-authentication-token-expiration")
         return OpinionSeen(
-            opinion=Opinion.KNOWS, scopes=scopes, owner=body["login"][:80], expires_at=expiration(ends) if ends else None, never_expires=ends is None
+            opinion=Opinion.KNOWS,
+            scopes=scopes,
+            owner=body["login"][:80],
+            expires_at=expiration(ends) if ends else None,
+            never_expires=ends is None,
         )
     if status == 401 and "bad credentials" in _message(body).lower():
         return OpinionSeen(opinion=Opinion.AGREES)

@@ -129,7 +129,14 @@ _ROWS: Final = (
 
 _ROWS_OF_403: Final = (
     row("gitlab 8.4b", Outcome.INSUFFICIENT, Reason.WRONG_KIND, secret=Meaning.DENIED, opinion=Opinion.KNOWS, kind_never_pulls=True),
-    row("gitlab 8.4 introspected", Outcome.INSUFFICIENT, Reason.SCOPE_MISSING, secret=Meaning.DENIED, opinion=Opinion.KNOWS, scopes_lack=True),
+    row(
+        "gitlab 8.4 introspected",
+        Outcome.INSUFFICIENT,
+        Reason.SCOPE_MISSING,
+        secret=Meaning.DENIED,
+        opinion=Opinion.KNOWS,
+        scopes_lack=True,
+    ),
     row("gitlab 8.5", Outcome.UNKNOWN, Reason.PROTOCOL, secret=Meaning.DENIED, control=Control.DENIED),
     row("gitlab 8.4", Outcome.INSUFFICIENT, Reason.SCOPE_MISSING, secret=Meaning.DENIED, control=Control.REFUSED),
 )

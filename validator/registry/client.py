@@ -10,7 +10,6 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 from urllib.parse import quote_plus
 
@@ -18,69 +17,24 @@ from aiohttp import encode_basic_auth
 from pydantic import SecretStr
 from yarl import URL
 
-from validator.credential import Host
 from validator.evidence import Demand, Exchange, Failure, Grant, ManifestSeen, Party, Step
 from validator.logs import mask
 from validator.protocol.base import NOT_JSON, parse_json, shown_text, valid_digest
 from validator.protocol.challenge import choose_challenge, parse_challenges
 from validator.protocol.errcode import BodyShape, read_error
 from validator.protocol.manifest import ACCEPT, ManifestKind, kind_of, parse_config_platform, parse_manifest
-from validator.protocol.realm import RealmFault, judge_realm, resolve_realm
+from validator.protocol.realm import RealmFault, resolve_realm
 from validator.protocol.retry_after import retry_after_s
 from validator.protocol.token import TokenAnswer, bearer_life_s, parse_token_answer
-from validator.providers import Provider
 from validator.providers.plan import Ask, Auth
-from validator.registry.base import FORM, Answer, NetworkFault, ProxyRoute, Request, Route, Transport
+from validator.registry.base import FORM, Answer, NetworkFault, Request, Transport
+from validator.registry.reach import Reach, bearer_demand
 
 SMALL_CAP: Final = 64 * 1024
 MANIFEST_CAP: Final = 4 * 1024 * 1024
 CONFIG_CAP: Final = 1024 * 1024
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _TEXT: Final = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reach:
-    """Where the secret of one registry may go and how its hosts are dialled, by its provider and the settings.
-
-    `listed`: hosts (`host` for any port, or `host:port`) that may have the secret beside the registry itself; `own`:
-    those of them that the permissions `private_ok`, `plain_http` and `ca_file` cover; `moved`: where a host is dialled
-    in place of itself (`endpoint`).
-    """
-
-    host: Host
-    registry: URL
-    provider: Provider
-    listed: frozenset[str] = frozenset()
-    own: frozenset[str] = frozenset()
-    plain_http: bool = False
-    private_ok: bool = False
-    exact: bool = False
-    ca_file: Path | None = None
-    proxy_for: Callable[[str, int], ProxyRoute | None] = lambda host, port: None
-    moved: Mapping[str, URL] = field(default_factory=dict)
-
-    def covers(self, url: URL) -> bool:
-        """True if the operator's permissions for this registry hold for `url`'s host and port."""
-        here = (url.scheme, url.raw_host, url.port) == (self.registry.scheme, self.registry.raw_host, self.registry.port)
-        return here or bool({(url.raw_host or "").lower(), f"{(url.raw_host or '').lower()}:{url.port}"} & self.own)
-
-    def dialled(self, url: URL) -> URL:
-        """`url` as it is dialled: the operator's `endpoint` in place of its host."""
-        name = (url.raw_host or "").lower()
-        to = self.moved.get(f"{name}:{url.port}") or (self.moved.get(name) if url.port in (80, 443) else None)
-        return url.with_scheme(to.scheme).with_host(to.host or "").with_port(to.port) if to is not None else url
-
-    def route_to(self, url: URL) -> Route:
-        """The route to `url`, with no permission of this registry where they do not cover it."""
-        covered = self.covers(url)
-        return Route(
-            host=url.raw_host or "",
-            port=url.port or 443,
-            private_ok=self.private_ok and covered,
-            ca_file=self.ca_file if covered else None,
-            proxy=self.proxy_for(url.raw_host or "", url.port or 443),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +204,6 @@ class RegistryClient:
         target = _target(location[0], url) if len(location) == 1 else None
         if target is None:
             return replace(seen, failure=Failure.UNSAFE_REDIRECT)
-        same = (target.scheme, target.raw_host, target.port) == (url.scheme, url.raw_host, url.port)
         if not self._may_follow(ask.step, url, target):
             return replace(seen, failure=Failure.UNSAFE_REDIRECT)
         return replace(seen, next_url=target)
@@ -268,12 +221,6 @@ class RegistryClient:
                 return same or target.scheme == "https" or (self.reach.plain_http and self.reach.covers(target))
             case Step.OPINION | Step.DETAIL:
                 return False
-
-
-def bearer_demand(reach: Reach, realm: URL, service: str, scope: str, error: str = "") -> Demand:
-    """A Bearer challenge with its realm judged by the rules of `reach`: they may have changed since it was kept."""
-    fault = judge_realm(realm, registry=reach.registry, listed=reach.listed, plain_http=reach.plain_http, exact=reach.exact)
-    return Demand(scheme="bearer", realm=realm, service=service, scope=scope, error=error, fault=None if fault is None else Failure(fault.value))
 
 
 def shown_url(url: URL) -> str:

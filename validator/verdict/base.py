@@ -227,7 +227,8 @@ WITH: Final[dict[Reason, str]] = {
     Reason.INVALID_REFERENCE: "not_found",
     Reason.PLATFORM_MISSING: "wrong_platform",
     Reason.PLATFORM_MISMATCH: "wrong_platform",
-    Reason.UNSUPPORTED_MANIFEST: "wrong_platform",}
+    Reason.UNSUPPORTED_MANIFEST: "wrong_platform",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

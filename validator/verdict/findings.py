@@ -9,9 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from validator.evidence import Asker, Control, Evidence, Exchange, Opinion, OpinionSeen, Party, Step
+from validator.evidence import Asker, Control, Evidence, Opinion, Party, Step
 from validator.verdict.base import Reason
-from validator.verdict.reading import Meaning, Reading, Says, read
+from validator.verdict.controls import (
+    NOT_MADE,
+    anonymous_control,
+    control_at,
+    control_of_login,
+    judged,
+    opinion_control_of,
+    opinion_of,
+    proof_control,
+)
+from validator.verdict.reading import Meaning, Reading, read
+from validator.verdict.traits import Traits
 
 FRESH_CHALLENGE_S: Final = 60.0
 """A refusal counts only under a challenge this young, or confirmed by a cold ping after it (6.2 g)."""
@@ -24,31 +35,6 @@ REFUSALS: Final = frozenset({Meaning.REFUSED, Meaning.BROKEN})
 _IMPOSSIBLE_OF_A_MADE_UP_NAME: Final = frozenset(
     {Reason.EXPIRED, Reason.REVOKED, Reason.OWNER_DISABLED, Reason.TOKEN_REQUIRED, Reason.SCOPE_MISSING, Reason.SSO_REQUIRED}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traits:
-    """What of a provider the verdict depends on; the values are its file's. The defaults are the generic rules."""
-
-    rows: tuple[Says, ...] = ()
-    scope_blind: bool = False
-    """The secret is judged whatever the scope: the login's control serves the scoped login too."""
-    repeat: bool = True
-    """A refused login is repeated once when somebody waits."""
-    known_yet_refused: Reason | None = None
-    """What it means that the vendor's introspection knows a secret which the login refused twice."""
-    denied: Reason = Reason.NO_PULL_PERMISSION
-    """What a denial of a repository that is not the credential's own is called."""
-    foreign_key_blocks: bool = False
-    terms_under: tuple[str, ...] = ()
-    """Repositories whose denial may mean that terms were not accepted."""
-    anonymous_401_twice: bool = False
-    """Anonymous 401s can be spurious, and count only at a realm that answers a scopeless anonymous request (NGC)."""
-    anonymous_usual: frozenset[Meaning] = frozenset()
-    """What the vendor usually says to an anonymous token request; anything else is a sign of illness. Empty: not asked."""
-    scopes_that_pull: frozenset[str] = frozenset()
-    kinds_that_never_pull: frozenset[str] = frozenset()
-    kinds_that_die_soon: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,22 +142,13 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
     )
 
 
-NOT_MADE: Final = Reading(Meaning.UNKNOWN, None, "")
-
-
-def _judged(evidence: Evidence, traits: Traits, *steps: Step, party: Party = Party.SUBJECT) -> list[tuple[Exchange, Reading]]:
-    """Exchanges of `party` with their readings; redirects that were followed are left out."""
-    pairs = [(e, read(e, traits.rows)) for e in evidence.of(*steps, party=party)]
-    return [(e, reading) for e, reading in pairs if reading.meaning is not Meaning.ON]
-
-
 def secret_reading(evidence: Evidence, traits: Traits) -> Reading:
     """What the registry said last of the secret itself; row "" when it was never asked.
 
     The login without scope speaks of the secret; where none was made, the scoped login does. A scoped login that was
     accepted where its control was refused clears an earlier refusal (the repeat of 6.2).
     """
-    logins, scoped = _judged(evidence, traits, Step.LOGIN), _judged(evidence, traits, Step.SCOPED)
+    logins, scoped = judged(evidence, traits, Step.LOGIN), judged(evidence, traits, Step.SCOPED)
     # only an answer to a request that carried the secret speaks of it
     logins = [(e, r) for e, r in logins if e.authorized or e.failure is not None]
     scoped = [(e, r) for e, r in scoped if e.authorized or e.failure is not None]
@@ -193,7 +170,7 @@ def refusals_of(evidence: Evidence, traits: Traits) -> int:
     age = evidence.known.refused_age_s
     if age is not None and REPEAT_AFTER_S <= age <= REMEMBERED_S:
         count = 1
-    for exchange, reading in _judged(evidence, traits, Step.LOGIN, Step.SCOPED):
+    for exchange, reading in judged(evidence, traits, Step.LOGIN, Step.SCOPED):
         if reading.meaning in REFUSALS and exchange.authorized:
             count += 1
         elif reading.meaning is Meaning.ACCEPTED and (exchange.step is Step.LOGIN or traits.scope_blind):
@@ -219,45 +196,10 @@ def is_fresh(evidence: Evidence) -> bool:
     return named is not None and used is not None and named.same_place(used)
 
 
-def control_at(evidence: Evidence, traits: Traits, step: Step) -> Control:
-    """What the negative control at `step` came to, in this probe or, fresh, in the ledger."""
-    made = _judged(evidence, traits, step, party=Party.CONTROL)
-    if not made:
-        demand, under = evidence.challenged()[0], evidence.known.controls_for
-        elsewhere = demand is not None and under is not None and not demand.same_place(under)
-        return Control.UNCLEAR if elsewhere else evidence.known.controls.get(step, Control.UNCLEAR)
-    exchange, reading = made[-1]
-    if reading.meaning in (Meaning.ACCEPTED, Meaning.READABLE, Meaning.TAG_MISSING):
-        return Control.ACCEPTED
-    if reading.meaning in (Meaning.REFUSED, Meaning.BROKEN, Meaning.ALIVE, Meaning.STALE):
-        return Control.REFUSED
-    if reading.meaning is Meaning.DENIED:
-        return Control.REFUSED if exchange.step is Step.PULL else Control.DENIED
-    return Control.UNCLEAR
-
-
-def control_of_login(evidence: Evidence, traits: Traits) -> Control:
-    """The control at the step where the secret was last judged: the login, or the scoped login where only that was made."""
-    if evidence.of(Step.LOGIN, party=Party.SUBJECT) or traits.scope_blind:
-        return control_at(evidence, traits, Step.LOGIN)
-    return control_at(evidence, traits, Step.SCOPED)
-
-
-def proof_control(evidence: Evidence, traits: Traits) -> Control:
-    """The control that a pull proof needs: refused at the login (if the login was accepted), the scoped login or the pull."""
-    logins = evidence.of(Step.LOGIN, party=Party.SUBJECT)
-    at_login = control_at(evidence, traits, Step.LOGIN) if logins or traits.scope_blind else Control.UNCLEAR
-    results = [at_login, control_at(evidence, traits, Step.SCOPED), control_at(evidence, traits, Step.PULL)]
-    if any(result in (Control.REFUSED, Control.DENIED) for result in results):
-        return Control.REFUSED
-    made = [result for result in results if result is Control.ACCEPTED]
-    return Control.ACCEPTED if made else Control.UNCLEAR
-
-
 def pull_reading(evidence: Evidence, traits: Traits) -> Reading:
     """What was said of the image with the subject's secret (or without any, for an anonymous subject)."""
     party = Party.ANONYMOUS if evidence.subject.anonymous else Party.SUBJECT
-    pulls = [(e, r) for e, r in _judged(evidence, traits, Step.PULL, Step.MANIFEST, party=party) if r.meaning is not Meaning.NO_HEAD]
+    pulls = [(e, r) for e, r in judged(evidence, traits, Step.PULL, Step.MANIFEST, party=party) if r.meaning is not Meaning.NO_HEAD]
     heads = [(e, r) for e, r in pulls if e.repository == evidence.subject.repository or not e.repository]
     if heads:
         readable = [r for e, r in heads if r.meaning is Meaning.READABLE]
@@ -269,7 +211,7 @@ def pull_reading(evidence: Evidence, traits: Traits) -> Reading:
         if earlier and last.meaning in (Meaning.UNKNOWN, Meaning.READABLE):
             return earlier[-1] if last.meaning is Meaning.UNKNOWN else last
         return last
-    scoped = _judged(evidence, traits, Step.SCOPED, party=party)
+    scoped = judged(evidence, traits, Step.SCOPED, party=party)
     if not scoped:
         return NOT_MADE
     exchange, reading = scoped[-1]
@@ -277,61 +219,6 @@ def pull_reading(evidence: Evidence, traits: Traits) -> Reading:
         denies = exchange.grant is not None and exchange.grant.pulls is False
         return Reading(Meaning.DENIED, Reason.NO_PULL_PERMISSION, "2.4 access") if denies else NOT_MADE
     return reading
-
-
-def anonymous_control(evidence: Evidence, traits: Traits) -> Control:
-    """Whether anonymous may read the repository: REFUSED it is private, ACCEPTED it is public, UNCLEAR not known."""
-    heads = _judged(evidence, traits, Step.PULL, party=Party.ANONYMOUS)
-    scoped = _judged(evidence, traits, Step.SCOPED, party=Party.ANONYMOUS)
-    bearer = any(e.demand is not None and e.demand.scheme == "bearer" for e in evidence.exchanges) or (
-        evidence.known.challenge is not None and evidence.known.challenge.scheme == "bearer"
-    )
-    # under a Bearer challenge only a HEAD that carried an anonymous token speaks, or one that was let in without
-    heads = [(e, r) for e, r in heads if e.authorized or not bearer or r.meaning is Meaning.READABLE]
-    if heads:
-        exchange, reading = heads[-1]
-        if reading.meaning in (Meaning.READABLE, Meaning.UNSUPPORTED):
-            return Control.ACCEPTED
-        if reading.meaning in (Meaning.DENIED, Meaning.TAG_MISSING, Meaning.REPOSITORY_MISSING):
-            return _doubted(evidence, traits, [e for e, _ in heads]) if exchange.status == 401 else Control.REFUSED
-        return Control.REFUSED if reading.meaning is Meaning.BARRED and exchange.status == 402 else Control.UNCLEAR
-    if scoped:
-        exchange, reading = scoped[-1]
-        if reading.meaning in (Meaning.REFUSED, Meaning.DENIED, Meaning.BROKEN, Meaning.BARRED):
-            return _doubted(evidence, traits, [e for e, _ in scoped]) if exchange.status == 401 else Control.REFUSED
-        if exchange.grant is not None and exchange.grant.pulls is False:
-            return Control.REFUSED
-        return Control.UNCLEAR
-    return evidence.known.anonymous
-
-
-def _doubted(evidence: Evidence, traits: Traits, refused: list[Exchange]) -> Control:
-    if not traits.anonymous_401_twice:
-        return Control.REFUSED
-    answered = any(read(e, traits.rows).meaning is Meaning.ACCEPTED for e in evidence.of(Step.LOGIN, party=Party.ANONYMOUS))
-    return Control.REFUSED if answered and len([e for e in refused if e.status == 401]) >= 2 else Control.UNCLEAR
-
-
-def opinion_of(evidence: Evidence) -> OpinionSeen | None:
-    """The vendor's own word on the secret: asked in this probe, else the ledger's of the last days; None if never."""
-    asked = evidence.last(Step.OPINION, party=Party.SUBJECT)
-    if asked is not None:
-        return asked.opinion
-    return evidence.known.opinion
-
-
-def opinion_control_of(evidence: Evidence) -> Control:
-    """Whether the introspection refuses a made-up secret."""
-    made = evidence.last(Step.OPINION, party=Party.CONTROL)
-    if made is None or made.opinion is None:
-        return evidence.known.opinion_control if made is None else Control.UNCLEAR
-    match made.opinion.opinion:
-        case Opinion.AGREES:
-            return Control.REFUSED
-        case Opinion.KNOWS:
-            return Control.ACCEPTED
-        case _:
-            return Control.UNCLEAR
 
 
 def _scopes_lack(evidence: Evidence, traits: Traits) -> bool | None:
@@ -342,13 +229,13 @@ def _scopes_lack(evidence: Evidence, traits: Traits) -> bool | None:
 
 
 def _signs_of_illness(evidence: Evidence, traits: Traits) -> bool:
-    for _, reading in _judged(evidence, traits, Step.LOGIN, Step.SCOPED, party=Party.CONTROL):
+    for _, reading in judged(evidence, traits, Step.LOGIN, Step.SCOPED, party=Party.CONTROL):
         if reading.reason in _IMPOSSIBLE_OF_A_MADE_UP_NAME:
             return True
-    for _, reading in _judged(evidence, traits, Step.LOGIN, party=Party.CANARY):
+    for _, reading in judged(evidence, traits, Step.LOGIN, party=Party.CANARY):
         if reading.meaning in REFUSALS:
             return True
-    asked = _judged(evidence, traits, Step.LOGIN, party=Party.ANONYMOUS)
+    asked = judged(evidence, traits, Step.LOGIN, party=Party.ANONYMOUS)
     return bool(traits.anonymous_usual) and bool(asked) and all(reading.meaning not in traits.anonymous_usual for _, reading in asked)
 
 

@@ -10,8 +10,9 @@ from typing import Final
 from validator.evidence import Control, Evidence, ManifestSeen, Party, Step
 from validator.protocol.manifest import ManifestKind, Platform, select
 from validator.verdict.base import Hint, ImageOutcome, ImageVerdict, Outcome, Reason, Verdict
-from validator.verdict.findings import REFUSALS, Findings, Traits
+from validator.verdict.findings import REFUSALS, Findings
 from validator.verdict.reading import Meaning
+from validator.verdict.traits import Traits
 
 
 def judge_image(evidence: Evidence, findings: Findings, verdict: Verdict, traits: Traits) -> ImageVerdict:
@@ -26,9 +27,9 @@ def judge_image(evidence: Evidence, findings: Findings, verdict: Verdict, traits
     if outcome is ImageOutcome.PULLABLE:
         outcome, reason, platforms = _platforms(evidence.subject.platform, seen, reason)
     hints: list[Hint] = []
-    if reason is Reason.CREDENTIAL_REFUSED or (outcome is ImageOutcome.PULLABLE and verdict.outcome is Outcome.INVALID):
-        if findings.anonymous is Control.ACCEPTED:
-            hints.append(Hint.PUBLIC_IMAGE)
+    dead = reason is Reason.CREDENTIAL_REFUSED or (outcome is ImageOutcome.PULLABLE and verdict.outcome is Outcome.INVALID)
+    if dead and findings.anonymous is Control.ACCEPTED:
+        hints.append(Hint.PUBLIC_IMAGE)
     if reason is Reason.KEY_BLOCKS_PUBLIC:
         hints.append(Hint.SCOPE_THE_KEY)
     if reason is Reason.HIDDEN_OR_DENIED and evidence.subject.repository.startswith(traits.terms_under or ("\0",)):

@@ -14,9 +14,10 @@ from typing import Final
 
 from validator.evidence import Control, Evidence, Opinion, Party, Step
 from validator.verdict.base import Hint, Level, Outcome, Reason, Verdict
-from validator.verdict.findings import REFUSALS, REPEAT_AFTER_S, Findings, Traits, find, refusals_of
+from validator.verdict.findings import REFUSALS, REPEAT_AFTER_S, Findings, find, refusals_of
 from validator.verdict.image import judge_image
 from validator.verdict.reading import Meaning
+from validator.verdict.traits import Traits
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,9 @@ def decide(evidence: Evidence, traits: Traits | None = None, own: tuple[Row, ...
     return replace(verdict, image=image)
 
 
-_FAULTS_NOT_THE_USERS: Final = frozenset({Reason.UNREADABLE.value, Reason.DISABLED_BY_OPERATOR.value, Reason.UNSAFE_ADDRESS.value, Reason.ROTATED.value})
+_FAULTS_NOT_THE_USERS: Final = frozenset(
+    {Reason.UNREADABLE.value, Reason.DISABLED_BY_OPERATOR.value, Reason.UNSAFE_ADDRESS.value, Reason.ROTATED.value}
+)
 
 
 def _own_reason(findings: Findings, traits: Traits) -> Reason:

@@ -109,7 +109,9 @@ def check_text(shown: dict[str, Any], *, explain: bool) -> str:
         lines.append("What was asked:")
         for step in shown["evidence"]:
             said = step["status"] if step["status"] is not None else "no answer"
-            lines.append(f"  {step['step']:<24} {step['method']:<4} {step['url']}  {said}{' ' + step['code'] if step['code'] else ''}  {step['ms']} ms")
+            lines.append(
+                f"  {step['step']:<24} {step['method']:<4} {step['url']}  {said}{' ' + step['code'] if step['code'] else ''}  {step['ms']} ms"
+            )
         if not shown["evidence"]:
             lines.append("  nothing: it was judged by its form")
     return "\n".join(line.replace("..", ".") if line.startswith("  What to do") else line for line in lines)

@@ -1,0 +1,65 @@
+"""Where one registry's secret may go, and how its hosts are dialled. registries/README.md 4.2."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from yarl import URL
+
+from validator.credential import Host
+from validator.evidence import Demand, Failure
+from validator.protocol.realm import judge_realm
+from validator.providers import Provider
+from validator.registry.base import ProxyRoute, Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Where the secret of one registry may go and how its hosts are dialled, by its provider and the settings.
+
+    `listed`: hosts (`host` for any port, or `host:port`) that may have the secret beside the registry itself; `own`:
+    those of them that the permissions `private_ok`, `plain_http` and `ca_file` cover; `moved`: where a host is dialled
+    in place of itself (`endpoint`).
+    """
+
+    host: Host
+    registry: URL
+    provider: Provider
+    listed: frozenset[str] = frozenset()
+    own: frozenset[str] = frozenset()
+    plain_http: bool = False
+    private_ok: bool = False
+    exact: bool = False
+    ca_file: Path | None = None
+    proxy_for: Callable[[str, int], ProxyRoute | None] = lambda host, port: None
+    moved: Mapping[str, URL] = field(default_factory=dict)
+
+    def covers(self, url: URL) -> bool:
+        """True if the operator's permissions for this registry hold for `url`'s host and port."""
+        here = (url.scheme, url.raw_host, url.port) == (self.registry.scheme, self.registry.raw_host, self.registry.port)
+        return here or bool({(url.raw_host or "").lower(), f"{(url.raw_host or '').lower()}:{url.port}"} & self.own)
+
+    def dialled(self, url: URL) -> URL:
+        """`url` as it is dialled: the operator's `endpoint` in place of its host."""
+        name = (url.raw_host or "").lower()
+        to = self.moved.get(f"{name}:{url.port}") or (self.moved.get(name) if url.port in (80, 443) else None)
+        return url.with_scheme(to.scheme).with_host(to.host or "").with_port(to.port) if to is not None else url
+
+    def route_to(self, url: URL) -> Route:
+        """The route to `url`, with no permission of this registry where they do not cover it."""
+        covered = self.covers(url)
+        return Route(
+            host=url.raw_host or "",
+            port=url.port or 443,
+            private_ok=self.private_ok and covered,
+            ca_file=self.ca_file if covered else None,
+            proxy=self.proxy_for(url.raw_host or "", url.port or 443),
+        )
+
+
+def bearer_demand(reach: Reach, realm: URL, service: str, scope: str, error: str = "") -> Demand:
+    """A Bearer challenge with its realm judged by the rules of `reach`: they may have changed since it was kept."""
+    fault = judge_realm(realm, registry=reach.registry, listed=reach.listed, plain_http=reach.plain_http, exact=reach.exact)
+    return Demand(scheme="bearer", realm=realm, service=service, scope=scope, error=error, fault=None if fault is None else Failure(fault.value))

@@ -1,0 +1,33 @@
+"""What of a provider the verdict depends on, as data. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from validator.verdict.base import Reason
+from validator.verdict.reading import Meaning, Says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traits:
+    """What of a provider the verdict depends on; the values are its file's. The defaults are the generic rules."""
+
+    rows: tuple[Says, ...] = ()
+    scope_blind: bool = False
+    """The secret is judged whatever the scope: the login's control serves the scoped login too."""
+    repeat: bool = True
+    """A refused login is repeated once when somebody waits."""
+    known_yet_refused: Reason | None = None
+    """What it means that the vendor's introspection knows a secret which the login refused twice."""
+    denied: Reason = Reason.NO_PULL_PERMISSION
+    """What a denial of a repository that is not the credential's own is called."""
+    foreign_key_blocks: bool = False
+    terms_under: tuple[str, ...] = ()
+    """Repositories whose denial may mean that terms were not accepted."""
+    anonymous_401_twice: bool = False
+    """Anonymous 401s can be spurious, and count only at a realm that answers a scopeless anonymous request (NGC)."""
+    anonymous_usual: frozenset[Meaning] = frozenset()
+    """What the vendor usually says to an anonymous token request; anything else is a sign of illness. Empty: not asked."""
+    scopes_that_pull: frozenset[str] = frozenset()
+    kinds_that_never_pull: frozenset[str] = frozenset()
+    kinds_that_die_soon: frozenset[str] = frozenset()
