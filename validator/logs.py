@@ -78,9 +78,7 @@ EVENTS: Final = frozenset(
 """Every event that is ever logged: a fact in the past tense; all else is fields. A test holds the calls against it."""
 
 # Whole words of a challenge or an error that may follow "Basic" or "Bearer" and are no secret.
-_PLAIN_WORD: Final = (
-    r"(?!(?:realm\s*=|(?:auth|authentication|authorization|challenges?|credentials?|scheme|tokens?)(?![A-Za-z0-9+/=._~-])))"
-)
+_PLAIN_WORD: Final = r"(?!(?:realm\s*=|(?:auth|authentication|authorization|challenges?|credentials?|scheme|tokens?)(?![A-Za-z0-9+/=._~-])))"
 
 SHAPES: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(rf"(?i)(?<=basic)\s+{_PLAIN_WORD}[A-Za-z0-9+/=_-]{{6,}}"),  # with its scheme left to be read
@@ -206,9 +204,7 @@ class Redactor:
             case str():
                 return self._text(value)
             case Mapping():
-                return {
-                    self._text(str(key)): MASK if _is_secret_key(str(key)) else self.clean(item, depth - 1) for key, item in value.items()
-                }
+                return {self._text(str(key)): MASK if _is_secret_key(str(key)) else self.clean(item, depth - 1) for key, item in value.items()}
             case list() | tuple() | set() | frozenset():
                 return [self.clean(item, depth - 1) for item in value]
             case bool() | int() | float() | None:

@@ -114,9 +114,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     for name, value in environ.items():
         if name.upper().startswith(ENV_PREFIX) and not _is_known(name.upper(), value):
             shown = name if _SHOWN_NAME.fullmatch(name) else f"that begins with {ENV_PREFIX}"
-            raise ConfigError(
-                f"The environment variable {shown} is none of validator's; correct or unset it (docs: config/validator.yaml)."
-            )
+            raise ConfigError(f"The environment variable {shown} is none of validator's; correct or unset it (docs: config/validator.yaml).")
     source = EnvSettingsSource(Settings)
     source.env_vars = parse_env_vars(environ, case_sensitive=False, ignore_empty=True)
     try:

@@ -60,9 +60,7 @@ async def serve(registries: Sequence[Emulated], port_base: int, config_file: Pat
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 after a signal, 2 when a port or the file cannot be had."""
     parser = argparse.ArgumentParser(prog="python -m validator.emulator", description="Emulated container registries on 127.0.0.1.")
-    parser.add_argument(
-        "--port-base", type=int, default=0, metavar="N", help="first port; each registry takes the next ten (default: free ports)"
-    )
+    parser.add_argument("--port-base", type=int, default=0, metavar="N", help="first port; each registry takes the next ten (default: free ports)")
     parser.add_argument("--config-file", type=Path, metavar="PATH", help="also write the settings there, readable by the owner alone")
     given = parser.parse_args(arguments)
     if not 0 <= given.port_base <= LAST_BASE:

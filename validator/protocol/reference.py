@@ -122,6 +122,4 @@ def _check_path(path: str) -> None:
     if len(path) > MAX_PATH:
         raise InvalidReference(f"the repository's name is longer than {MAX_PATH} characters")
     if not all(_COMPONENT.fullmatch(component) for component in path.split("/")):
-        raise InvalidReference(
-            "the repository's name holds more than lower-case letters and digits, parted by '/', one '.', '_', '__' or any '-'"
-        )
+        raise InvalidReference("the repository's name holds more than lower-case letters and digits, parted by '/', one '.', '_', '__' or any '-'")

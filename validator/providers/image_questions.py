@@ -56,7 +56,7 @@ def _may_pull(seen: Seen, party: Party) -> bool:
     return seen.scheme == "basic" and seen.facts.secret is Meaning.ACCEPTED
 
 
-def goodopinion(seen: Seen) -> Ask | bool | None:
+def good_opinion(seen: Seen) -> Ask | bool | None:
     """What the vendor tells of a good key (scopes, end), now and then; never where somebody waits for an image alone."""
     about = seen.plan.provider.introspection
     wanted = about is not None and about.of_good_keys and seen.facts.secret is Meaning.ACCEPTED

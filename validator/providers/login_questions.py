@@ -72,7 +72,7 @@ def open_registry(seen: Seen) -> Ask | bool | None:
     return None if seen.scheme else platforms(seen, Party.ANONYMOUS) or False
 
 
-def firstopinion(seen: Seen) -> Ask | bool | None:
+def first_opinion(seen: Seen) -> Ask | bool | None:
     """Introspection before the login, for a secret that was last refused, where the vendor counts no refusal there."""
     about = seen.plan.provider.introspection
     if about is None or not about.first_when_refused or seen.evidence.known.refused_age_s is None:
@@ -112,7 +112,7 @@ def changed_challenge(seen: Seen) -> Ask | bool | None:
     return None if is_fresh(seen.evidence) else ping(seen)
 
 
-def secondopinion(seen: Seen) -> Ask | bool | None:
+def second_opinion(seen: Seen) -> Ask | bool | None:
     """Before `invalid` is said, the vendor's introspection, which costs no failed login."""
     refused = seen.facts.secret in REFUSALS or (seen.facts.secret is Meaning.DENIED and seen.plan.provider.opinion_on_denied)
     return opinion(seen, Party.SUBJECT) if refused and seen.facts.fresh else None

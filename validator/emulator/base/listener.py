@@ -223,9 +223,7 @@ def page(title: str, headers: Mapping[str, str] | None = None) -> web.Response:
     return web.Response(status=int(title[:3]), body=text.encode(), headers={"Content-Type": "text/html", **(headers or {})})
 
 
-def answer_json(
-    status: int, content: object, headers: Mapping[str, str] | None = None, *, media_type: str = "application/json"
-) -> web.Response:
+def answer_json(status: int, content: object, headers: Mapping[str, str] | None = None, *, media_type: str = "application/json") -> web.Response:
     """`content` as JSON, or bytes as they are, under exactly `media_type`."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     return web.Response(status=status, body=body, headers={"Content-Type": media_type, **(headers or {})})

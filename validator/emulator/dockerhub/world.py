@@ -18,8 +18,7 @@ NARROW: Final = "access token has insufficient scopes"
 NOT_ACTIVE: Final = "Account is not Active"
 PULL_LIMIT_ANONYMOUS: Final = "You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit"
 PULL_LIMIT: Final = (
-    "You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: "
-    "https://www.docker.com/increase-rate-limit"
+    "You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit"
 )
 
 

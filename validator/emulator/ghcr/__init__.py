@@ -22,6 +22,7 @@ __all__ = ["Ghcr", "Kind", "Package", "Refused", "Rules", "Token", "world"]
 
 _LOCK_S: Final = 900.0
 
+
 class Ghcr(Emulated):
     """GitHub with a planted world: `tokens` and `packages` by name, `rules` in force (change them with `switch`).
 
@@ -296,4 +297,3 @@ class Ghcr(Emulated):
 
     def _request_id(self) -> str:
         return ":".join(f"{self.random.getrandbits(bits):X}" for bits in (16, 24, 28, 28, 32))
-

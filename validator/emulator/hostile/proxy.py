@@ -39,9 +39,7 @@ class Proxy:
     `routes` sends `host:port` to another (host, port), so that made-up names reach loopback.
     """
 
-    def __init__(
-        self, *, mode: Mode = "works", login: tuple[str, str] | None = None, routes: Mapping[str, tuple[str, int]] | None = None
-    ) -> None:
+    def __init__(self, *, mode: Mode = "works", login: tuple[str, str] | None = None, routes: Mapping[str, tuple[str, int]] | None = None) -> None:
         self.mode: Mode = mode
         self.login = login
         self.routes = dict(routes or {})
@@ -112,9 +110,7 @@ class Proxy:
             status = 502
         shown = request.target.partition("?")[0]
         was_there = request.value("authorization") is not None
-        self.requests.append(
-            Proxied(method=request.method, target=shown, proxy_username=username, authorization=was_there, status=status)
-        )
+        self.requests.append(Proxied(method=request.method, target=shown, proxy_username=username, authorization=was_there, status=status))
         if self.mode == "drops":
             return
         if status != 200 or place is None:
@@ -175,9 +171,7 @@ def _refusal(status: int) -> bytes:
     words = {403: "Forbidden", 407: "Proxy Authentication Required", 502: "Bad Gateway"}[status]
     field = 'Proxy-Authenticate: Basic realm="proxy"\r\n' if status == 407 else ""
     body = f"<html><body><h1>{status} {words}</h1></body></html>\n"
-    return (
-        f"HTTP/1.1 {status} {words}\r\nContent-Type: text/html\r\n{field}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-    ).encode()
+    return (f"HTTP/1.1 {status} {words}\r\nContent-Type: text/html\r\n{field}Connection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode()
 
 
 def _forwarded(request: WireRequest) -> bytes:

@@ -188,9 +188,7 @@ def caller_info(key: Key) -> dict[str, Any]:
 
 def sak_info(key: Key) -> dict[str, Any]:
     """What `get-sak-info` tells of a live service key."""
-    policies = [
-        {"product": product, "resources": [{"id": f"{key.org}/*"}]} for service, product in PRODUCTS.items() if service in key.services
-    ]
+    policies = [{"product": product, "resources": [{"id": f"{key.org}/*"}]} for service, product in PRODUCTS.items() if service in key.services]
     return {"apiKey": {"keyId": _id(f"{key.name} key"), "policies": policies}}
 
 
@@ -264,7 +262,5 @@ def default_repositories() -> tuple[Repository, ...]:
         Repository(name="nim/meta/llama-3.1-8b-instruct", access="gated", entitled=acme, accepted=acme, tags=tags("nim/llama")),
         Repository(name="nim/baai/bge-m3", access="gated", tags=tags("nim/bge")),
         Repository(name="nim/mistralai/mistral-7b-instruct", access="gated", entitled=acme, tags=tags("nim/mistral")),
-        Repository(
-            name="nim/meta/llama-4-maverick", access="gated", entitled=acme, accepted=acme, geo_blocked=True, tags=tags("nim/maverick")
-        ),
+        Repository(name="nim/meta/llama-4-maverick", access="gated", entitled=acme, accepted=acme, geo_blocked=True, tags=tags("nim/maverick")),
     )

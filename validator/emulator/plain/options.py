@@ -143,9 +143,7 @@ GITEA: Final = Options(
     denied="401_gitea",
     missing="denied",
 )
-ZOT: Final = Options(
-    scheme="basic", challenge=('Basic realm="Authorization Required"',), ping="open", docker_agent_401=True, denied="403"
-)
+ZOT: Final = Options(scheme="basic", challenge=('Basic realm="Authorization Required"',), ping="open", docker_agent_401=True, denied="403")
 NEXUS: Final = Options(
     realm="{own}/repository/docker/v2/token",
     service="https://nexus.test/repository/docker/v2/token",
