@@ -10,17 +10,19 @@ from collections.abc import Callable
 from typing import Final
 
 from validator.evidence import Evidence
-from validator.providers.image_questions import anonymous, control, detail, platform, pull, scoped_login
+from validator.providers.image_questions import anonymous, control, detail, good_opinion, platform, pull, scoped_login
 from validator.providers.login_questions import (
     changed_challenge,
     control_of_words,
     demand,
     first_login,
+    first_opinion,
     follow,
     health,
     login_after_scoped,
     open_registry,
     repeat,
+    second_opinion,
     shape,
 )
 from validator.providers.plan import Ask, Plan, Seen
