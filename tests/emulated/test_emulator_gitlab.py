@@ -7,7 +7,7 @@ import json
 import re
 import zlib
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import aiohttp
@@ -405,6 +405,16 @@ async def test_a_self_managed_gitlab_has_a_relative_root_and_its_own_numbers() -
         assert (await client.get(gitlab.gitlab.url("/jwt/auth?service=container_registry")))[0] == 404
         assert gitlab.settings()["registry.example.com"]["api"] == gitlab.gitlab.url("/gitlab")
         assert gitlab.rules.ban is None
+
+
+async def test_the_truth_is_told_in_gitlab_s_words(client: Client) -> None:
+    deploy, good, outsider = (client.gitlab.secrets[name].secret for name in ("deploy", "good", "outsider"))
+    assert client.gitlab.truth("gitlab+deploy-token-0", deploy).why == "the username does not belong to it"
+    assert (client.gitlab.truth("any", good).why, client.gitlab.truth("any", "made-up").why) == ("live", "unknown secret")
+    assert [client.gitlab.truth("any", one, "group/members").pulls for one in (good, outsider)] == [True, False]
+    assert [client.gitlab.truth("any", good, name).public for name in ("group/public", "group/members")] == [True, False]
+    client.gitlab.publish(replace(client.gitlab.projects["group/members"], members_only=False))
+    assert (await client.login(None, "repository:group/members:pull"))[0] == 200
 
 
 async def test_the_dependency_proxy_is_a_registry_on_gitlab_s_own_host(client: Client) -> None:
