@@ -5,10 +5,14 @@ Caps: registries/README.md 4.2.6.
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 
 MAX_FIELD: Final = 32768
 """Bytes of one field, and of the whole header block; challenges of 9 kB are on record."""
@@ -31,19 +35,43 @@ async def body_of(response: aiohttp.ClientResponse, cap: int) -> bytes | None:
     length = response.content_length
     if length is not None and length > cap:
         return None
-    connection = response.connection if length is None else None
+    connection = response.connection
     protocol = None if connection is None else connection.protocol
     content = response.content
     chunks: list[bytes] = []
     size = 0
-    while chunk := await content.readany():
-        size += len(chunk)
-        if size > cap:
-            return None
-        chunks.append(chunk)
-    if protocol is not None and isinstance(protocol.exception(), OSError):
+    with _ends_with(protocol, content):
+        while chunk := await content.readany():
+            size += len(chunk)
+            if size > cap:
+                return None
+            chunks.append(chunk)
+    if length is None and protocol is not None and isinstance(protocol.exception(), OSError):
         raise aiohttp.ClientPayloadError  # a body without a length whose end was a reset: aiohttp takes it for whole
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+@contextmanager
+def _ends_with(protocol: ResponseHandler | None, content: aiohttp.StreamReader) -> Iterator[None]:
+    """While this is open, a body whose connection ended without its end is broken.
+
+    aiohttp 3.14.5 tells the connection of a fault in the framing (a chunk without a size), and lets the body's reader wait.
+    """
+    closed = None if protocol is None or content.is_eof() else protocol.closed
+    if closed is None:
+        yield
+        return
+
+    def ended(connection: asyncio.Future[None]) -> None:
+        connection.exception()  # seen, or asyncio complains that nobody looked
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError())
+
+    closed.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        closed.remove_done_callback(ended)
 
 
 def encoding_of(headers: tuple[tuple[str, str], ...]) -> str | None:
