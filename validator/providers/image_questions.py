@@ -79,7 +79,7 @@ def detail(seen: Seen) -> Ask | bool | None:
 def anonymous(seen: Seen) -> Ask | bool | None:
     """The anonymous control of the repository: is a 200 due to the secret; is the image public that a dead key blocks."""
     facts = seen.facts
-    if not seen.image or seen.nobody or not seen.scheme or facts.anonymous is not Control.UNCLEAR or seen.facts.open_registry:
+    if not seen.image or seen.nobody or not seen.scheme or facts.anonymous is not Control.UNCLEAR:
         return None
     preflight = seen.evidence.subject.asker is Asker.PREFLIGHT
     proof = facts.pull is Meaning.READABLE and not preflight and facts.secret is Meaning.ACCEPTED
