@@ -113,8 +113,15 @@ def changed_challenge(seen: Seen) -> Ask | bool | None:
 
 
 def second_opinion(seen: Seen) -> Ask | bool | None:
-    """Before `invalid` is said, the vendor's introspection, which costs no failed login."""
-    refused = seen.facts.secret in REFUSALS or (seen.facts.secret is Meaning.DENIED and seen.plan.provider.opinion_on_denied)
+    """Before `invalid` is said, the vendor's introspection, which costs no failed login.
+
+    Where the secret is judged whatever the scope, a scoped 403 is about the repository: only the login without scope is doubted.
+    """
+    provider = seen.plan.provider
+    denied = seen.facts.secret is Meaning.DENIED and provider.opinion_on_denied
+    if denied and provider.traits.scope_blind:
+        denied = bool(seen.made(Step.LOGIN, party=Party.SUBJECT))
+    refused = seen.facts.secret in REFUSALS or denied
     return opinion(seen, Party.SUBJECT) if refused and seen.facts.fresh else None
 
 
