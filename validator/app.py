@@ -21,6 +21,7 @@ from validator.evidence import Exchange
 from validator.ledger import Embedded, Ledger, open_embedded
 from validator.ledger.engine import Unwritable, data_folder, database_path
 from validator.probe import Probe
+from validator.providers import PROVIDERS, provider_named
 from validator.registry.base import Network
 from validator.registry.proxy import ProxyRules, proxy_rules
 from validator.registry.transport import AiohttpTransport
@@ -93,6 +94,14 @@ def transport_for(network: Network) -> AiohttpTransport:
     return AiohttpTransport(network)
 
 
+def _known_providers(settings: Settings) -> None:
+    """Raises ConfigError for a provider that there is none of."""
+    for host, said in settings.registries.items():
+        if said.provider is not None and provider_named(said.provider) is None:
+            names = ", ".join(provider.key for provider in PROVIDERS)
+            raise ConfigError(f"registries.{host}.provider is none of this version's: write one of {names}.")
+
+
 @asynccontextmanager
 async def open_app(
     settings: Settings,
@@ -103,6 +112,7 @@ async def open_app(
     on_exchange: Callable[[str, Exchange], None] | None = None,
 ) -> AsyncIterator[App]:
     """The whole program for one command. Raises ConfigError and StoreError, one sentence each."""
+    _known_providers(settings)
     network = settings.network
     rules = proxy_rules(URL(str(network.proxy)) if network.proxy is not None else None, network.proxy_auth_file, tuple(map(str, network.no_proxy)))
     authorities = tuple(dict.fromkeys(said.ca_file for said in settings.registries.values() if said.ca_file is not None))

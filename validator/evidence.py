@@ -186,6 +186,8 @@ class Exchange:
     repository: str = ""
     pulls_left: int | None = None
     reused: bool = False
+    unsent: bool = False
+    """True if surely not a byte of the request left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

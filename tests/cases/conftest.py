@@ -4,14 +4,33 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.cases.rows import SAID
 from tests.cases.running import cli
+from tests.cases.servers import Net, World
 
 __all__ = ["cli"]
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    """Whom the made-up world's certificates are from."""
+    return trustme.CA()
+
+
+@pytest.fixture
+async def world(tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    """A network of made-up names, led to loopback, behind the product's own gates."""
+    net = Net()
+    monkeypatch.setattr("validator.app.transport_for", net.transport)
+    async with AsyncExitStack() as stack:
+        yield World(net, tmp_path, authority, stack)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -124,12 +124,12 @@ class Probe:
         login = ask.auth is Auth.PAIR and ask.step in (Step.LOGIN, Step.SCOPED)
         if not login:
             async with lane.slot(subject.asker):
-                return await client.send(ask)
+                return _pausing(lane, await client.send(ask), provider)
         pair = client.pairs[ask.party]
         name = str(self.fingerprinter.name(subject.host, pair.username))
         mark = str(fingerprint) if ask.party is Party.SUBJECT and fingerprint is not None else name
         async with lane.name(name, mark, provider.pace.repeat_after_s):
-            place = await self._reserve(ask, evidence.known, provider, subject, Fingerprint(name))
+            place = await self._reserve(ask, evidence, provider, Fingerprint(name))
             if not isinstance(place, Reservation):
                 return self._unsent(ask, client, place)
             try:
@@ -140,17 +140,16 @@ class Probe:
                 await asyncio.shield(self.ledger.budgets.settle(place, True, now=self.now()))
                 raise
             said = read(exchange, provider.traits.rows).meaning
-            counted = exchange.status in (401, 403) or exchange.status == 429 or (exchange.status is None and said is Meaning.UNKNOWN)
-            await self.ledger.budgets.settle(place, counted, now=self.now())
+            await self.ledger.budgets.settle(place, _may_have_counted(exchange, said), now=self.now())
             if said is Meaning.ACCEPTED:
                 lane.judged(name, mark, True)
             elif exchange.status in (401, 403):
                 lane.judged(name, mark, False)
-        if exchange.status == 429 and exchange.retry_after_s is not None:
-            lane.pause(exchange.retry_after_s)
-        return exchange
+        return _pausing(lane, exchange, provider)
 
-    async def _reserve(self, ask: Ask, known: Known, provider: Provider, subject: Subject, name: Fingerprint) -> Reservation | Spent | Failure:
+    async def _reserve(self, ask: Ask, evidence: Evidence, provider: Provider, name: Fingerprint) -> Reservation | Spent | Failure:
+        subject, known = evidence.subject, evidence.known
+        asked_before = known.asked_before or any(e.authorized for e in evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT))
         control = ask.party is Party.CONTROL
         exempt = self.ledger.durable or _is_loopback(ask.url)
         if control and not exempt:
@@ -162,7 +161,7 @@ class Probe:
             place = await self.ledger.budgets.reserve(
                 subject.host, name=None if control else name, budget_class=kind, windows=windows,
                 username_windows={} if control else dict(provider.pace.refused_per_username), now=self.now(),
-                first_ever=not known.asked_before and not control,
+                first_ever=not asked_before and not control,
             )  # fmt: skip
             if isinstance(place, Reservation) or place.in_flight == 0 or control:
                 return place
@@ -245,6 +244,25 @@ class Probe:
         if other is None:
             return None
         return self._reach(Host(other), provider_of(self.settings, Host(other), None)).registry / "v2/"
+
+
+def _may_have_counted(exchange: Exchange, said: Meaning) -> bool:
+    """True if the registry may count this login as a failed one: in doubt it did, but never one that it let in or knew."""
+    if exchange.status is None:
+        return not exchange.unsent and exchange.failure not in (Failure.UNSAFE_ADDRESS, Failure.INSECURE_SCHEME)
+    if said in (Meaning.ACCEPTED, Meaning.ALIVE, Meaning.ON):
+        return False
+    return exchange.status in (401, 429) or (exchange.status == 403 and (exchange.step is Step.LOGIN or said is Meaning.REFUSED))
+
+
+def _pausing(lane: Lane, exchange: Exchange, provider: Provider) -> Exchange:
+    """The exchange; its lane is left alone for as long as the registry asks, or as its provider says after such an answer."""
+    reason = read(exchange, provider.traits.rows).reason
+    asked = exchange.retry_after_s if exchange.status == 429 and exchange.retry_after_s is not None else 0.0
+    seconds = max(asked, provider.traits.closed_for_s.get(reason, 0.0) if reason is not None else 0.0)
+    if seconds:
+        lane.pause(seconds)
+    return exchange
 
 
 def _hidden(pairs: Mapping[Party, Pair]) -> ExitStack:

@@ -87,6 +87,7 @@ NGC: Final = Provider(
         denied=Reason.HIDDEN_OR_DENIED,
         foreign_key_blocks=True,
         terms_under=("nim/",),
+        kinds_of_no_person=frozenset({"service_key"}),
         anonymous_401_twice=True,
         anonymous_usual=frozenset({Meaning.ACCEPTED}),
     ),

@@ -83,7 +83,7 @@ class RegistryClient:
         try:
             answer = await self.transport.send(request)
         except NetworkFault as fault:
-            return replace(seen, failure=fault.failure, status=fault.status, ms=fault.ms)
+            return replace(seen, failure=fault.failure, status=fault.status, ms=fault.ms, unsent=fault.written is False)
         return await self._read(ask, url, answer, seen)
 
     def _fields(self, ask: Ask) -> tuple[dict[str, str], dict[str, SecretStr], SecretStr | None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from validator.evidence import Asker, Control, Evidence, Opinion, Party, Step
+from validator.evidence import Asker, Control, Evidence, Failure, Opinion, Party, Step
 from validator.verdict.base import Reason
 from validator.verdict.controls import (
     NOT_MADE,
@@ -149,6 +149,9 @@ def secret_reading(evidence: Evidence, traits: Traits) -> Reading:
     accepted where its control was refused clears an earlier refusal (the repeat of 6.2).
     """
     logins, scoped = judged(evidence, traits, Step.LOGIN), judged(evidence, traits, Step.SCOPED)
+    # a repeat that the budget did not allow takes nothing back of what was said
+    if any(e.failure is None for e, _ in (*logins, *scoped)):
+        logins, scoped = ([(e, r) for e, r in made if e.failure is not Failure.BUDGET_SPENT] for made in (logins, scoped))
     # only an answer to a request that carried the secret speaks of it
     logins = [(e, r) for e, r in logins if e.authorized or e.failure is not None]
     scoped = [(e, r) for e, r in scoped if e.authorized or e.failure is not None]

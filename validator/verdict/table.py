@@ -14,6 +14,7 @@ from typing import Final
 
 from validator.evidence import Control, Evidence, Opinion, Party, Step
 from validator.verdict.base import Hint, Level, Outcome, Reason, Verdict
+from validator.verdict.controls import opinion_of
 from validator.verdict.findings import REFUSALS, REPEAT_AFTER_S, Findings, find, refusals_of
 from validator.verdict.image import judge_image
 from validator.verdict.reading import Meaning
@@ -120,8 +121,8 @@ def decide(evidence: Evidence, traits: Traits | None = None, own: tuple[Row, ...
         verdict = Verdict(outcome=chosen.outcome, reason=chosen.reason or _own_reason(findings, traits), level=chosen.level, row=chosen.row)
     verdict = replace(
         verdict,
-        hints=_hints(evidence, findings, verdict),
-        retry_after_s=_retry_after(evidence, verdict),
+        hints=_hints(evidence, findings, verdict, traits),
+        retry_after_s=_retry_after(evidence, verdict, traits),
         expires_at=_expires_at(evidence),
     )
     image = judge_image(evidence, findings, verdict, traits) if evidence.subject.repository else None
@@ -149,25 +150,29 @@ def _own_reason(findings: Findings, traits: Traits) -> Reason:
 _KNOWN_HINTS: Final = frozenset(hint.value for hint in Hint)
 
 
-def _hints(evidence: Evidence, findings: Findings, verdict: Verdict) -> tuple[Hint, ...]:
+def _hints(evidence: Evidence, findings: Findings, verdict: Verdict, traits: Traits) -> tuple[Hint, ...]:
     hints = [Hint(text) for text in evidence.subject.hints if text in _KNOWN_HINTS]
     if verdict.outcome is Outcome.INVALID and not evidence.known.ever_valid and not evidence.subject.anonymous:
         hints.append(Hint.NEW_KEY)
     if verdict.outcome is Outcome.VALID and findings.kind_dies_soon:
         hints.append(Hint.SHORT_LIVED)
+    opinion = opinion_of(evidence)
+    if traits.kinds_of_no_person & {evidence.subject.kind, opinion.kind if opinion is not None else ""}:
+        hints.append(Hint.OWNER_OTHER)
     wanted_when_refused = {Hint.USERNAME_FORM, Hint.USE_A_TOKEN, Hint.LOOKS_CUT}
     if verdict.outcome is not Outcome.INVALID:
         hints = [hint for hint in hints if hint not in wanted_when_refused]
     return tuple(dict.fromkeys(hints))
 
 
-def _retry_after(evidence: Evidence, verdict: Verdict) -> float | None:
+def _retry_after(evidence: Evidence, verdict: Verdict, traits: Traits) -> float | None:
     """Seconds until asking again makes sense; None where nothing says so."""
     if verdict.outcome is not Outcome.UNKNOWN:
         return None
     told = [e.retry_after_s for e in evidence.exchanges if e.retry_after_s is not None]
-    if told:
-        return told[-1]
+    closed = traits.closed_for_s.get(verdict.reason)
+    if told or closed is not None:
+        return max(closed or 0.0, *told[-1:], 0.0)
     if verdict.reason is Reason.AMBIGUOUS_REFUSAL and refusals_of(evidence, Traits()) == 1:
         return REPEAT_AFTER_S
     return 60.0 if verdict.reason is Reason.THROTTLED else None

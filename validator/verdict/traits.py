@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from validator.verdict.base import Reason
 from validator.verdict.reading import Meaning, Says
@@ -31,3 +33,7 @@ class Traits:
     scopes_that_pull: frozenset[str] = frozenset()
     kinds_that_never_pull: frozenset[str] = frozenset()
     kinds_that_die_soon: frozenset[str] = frozenset()
+    kinds_of_no_person: frozenset[str] = frozenset()
+    """Kinds that belong to an organisation or a project: nobody is told of "your key"."""
+    closed_for_s: Mapping[Reason, float] = field(default_factory=lambda: MappingProxyType({}))
+    """How long the registry is left alone after an answer with this reason, at least; in seconds."""
