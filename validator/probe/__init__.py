@@ -19,7 +19,7 @@ from yarl import URL
 
 from validator.config import Settings
 from validator.credential import Host
-from validator.evidence import Evidence, Exchange, Failure, Known, Party, Step, Subject
+from validator.evidence import Evidence, Exchange, Failure, Party, Step, Subject
 from validator.ledger import Ledger
 from validator.ledger.budgets import BudgetClass, Reservation, Spent
 from validator.logs import hiding
