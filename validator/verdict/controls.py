@@ -60,7 +60,7 @@ def anonymous_control(evidence: Evidence, traits: Traits) -> Control:
         evidence.known.challenge is not None and evidence.known.challenge.scheme == "bearer"
     )
     # under a Bearer challenge only a HEAD that carried an anonymous token speaks, or one that was let in without
-    heads = [(e, r) for e, r in heads if e.authorized or not bearer or r.meaning is Meaning.READABLE]
+    heads = [(e, r) for e, r in heads if e.authorized or e.led or not bearer or r.meaning is Meaning.READABLE]
     if heads:
         exchange, reading = heads[-1]
         if reading.meaning in (Meaning.READABLE, Meaning.UNSUPPORTED):
@@ -89,7 +89,8 @@ def opinion_of(evidence: Evidence) -> OpinionSeen | None:
     """The vendor's own word on the secret: asked in this probe, else the ledger's of the last days; None if never."""
     asked = evidence.last(Step.OPINION, party=Party.SUBJECT)
     if asked is not None:
-        return asked.opinion
+        # asked and not heard is not the same as switched off
+        return asked.opinion or OpinionSeen(opinion=Opinion.SILENT)
     return evidence.known.opinion
 
 
