@@ -82,10 +82,11 @@ async def test_dead_and_new_ones_leave_a_quarter_to_the_formerly_valid(budgets, 
     assert await budgets.count(HOST, now - timedelta(seconds=600)) == 20
 
 
-async def test_never_valid_ones_and_controls_share_one_half(budgets, now):
+async def test_never_valid_ones_and_controls_leave_a_quarter_to_the_formerly_valid(budgets, now):
     asker = Asker(budgets, {600: 20})
     assert sum([await asker.refuse(now, BudgetClass.CONTROL) for _ in range(6)]) == 6
-    assert sum([await asker.refuse(now, BudgetClass.NEW) for _ in range(10)]) == 4
+    assert sum([await asker.refuse(now, BudgetClass.NEW) for _ in range(10)]) == 9
+    assert sum([await asker.refuse(now, BudgetClass.FORMER) for _ in range(10)]) == 5
 
 
 async def test_a_control_is_made_only_while_half_of_every_window_is_left(budgets, now):

@@ -31,12 +31,16 @@ class BudgetClass(StrEnum):
     DEAD = "dead"
     """Dead or suspect: a quarter of each window."""
     NEW = "new"
-    """Never valid: a half, together with the controls."""
+    """Never valid: a half."""
     FORMER = "former"
     """Formerly valid: all of it."""
     CANARY = "canary"
     CONTROL = "control"
-    """A made-up secret: as NEW, and only while at least half of each window is left."""
+    """A made-up secret: a half, and only while at least half of each window is left."""
+
+
+NEVER_ALL: Final = (BudgetClass.DEAD, BudgetClass.NEW, BudgetClass.CONTROL)
+"""These together leave a quarter of each window to the formerly valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +149,13 @@ def _waits(places: Sequence[_Place], budget_class: BudgetClass, windows: Mapping
             case BudgetClass.DEAD:
                 waits.append(_full(_of(places, BudgetClass.DEAD), window, max(1, most // 4), now))
             case BudgetClass.NEW | BudgetClass.CONTROL:
-                waits.append(_full(_of(places, BudgetClass.NEW, BudgetClass.CONTROL), window, max(1, most // 2), now))
+                waits.append(_full(_of(places, budget_class), window, max(1, most // 2), now))
             case BudgetClass.FORMER | BudgetClass.CANARY:
                 pass
             case _:
                 assert_never(budget_class)
+        if budget_class in NEVER_ALL:
+            waits.append(_full(_of(places, *NEVER_ALL), window, max(1, most - max(1, most // 4)), now))
         if budget_class is BudgetClass.CONTROL:  # at least half left before it: at most half taken
             waits.append(_full(places, window, most // 2 + 1, now))
     return [wait for wait in waits if wait is not None]
