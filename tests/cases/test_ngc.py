@@ -118,6 +118,8 @@ async def note(row: Row, result: Result, ngc: Ngc) -> None:
             assert {step["code"] for step in shown["evidence"] if step["status"] == 403} == {"DENIED"}
         case "NGC-32":
             assert "your key" not in f"{shown['cause']} {shown['advice']}".lower()
+        case _:
+            pass
 
 
 @case("NGC-03", "NGC-04")
@@ -201,7 +203,9 @@ async def test_a_foreign_realm_gets_nothing(row: Row, cli: Cli, ngc: Ngc) -> Non
 @case("NGC-27")
 async def test_problem_json_is_an_illness(row: Row, cli: Cli, ngc: Ngc) -> None:
     body = {"type": "about:blank", "title": "Internal Server Error", "status": 500, "instance": "/token"}
-    instead(ngc.registry, lambda call: call.path == "/proxy_auth", lambda: web.json_response(body, status=500, content_type="application/problem+json"))
+    instead(
+        ngc.registry, lambda call: call.path == "/proxy_auth", lambda: web.json_response(body, status=500, content_type="application/problem+json")
+    )
     row.holds(await check(cli, ngc.keys["good"].secret))
     assert ngc.count(path="/proxy_auth") == 1, "no retry with a secret after an answer"
 

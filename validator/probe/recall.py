@@ -118,7 +118,11 @@ class Recall:
         recognised = provider.key if provider.recognise is not None else ""
         ledger, traits = self.ledger, provider.traits
         demand, _ = evidence.challenged()
-        shown = [e for e in evidence.of(Step.PING, Step.PULL, party=Party.ANONYMOUS) if e.demand is not None and not e.authorized]
+        shown = [
+            e
+            for e in evidence.of(Step.PING, Step.PULL, party=Party.ANONYMOUS)
+            if e.demand is not None and not e.authorized and read(e, traits.rows).meaning is not Meaning.UNKNOWN
+        ]
         if shown and demand is not None and demand.fault is None:
             realm = str(demand.realm) if demand.realm is not None else ""
             await ledger.challenges.put(

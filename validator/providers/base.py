@@ -17,9 +17,10 @@ from pydantic import SecretStr
 from yarl import URL
 
 from validator.credential import Credential, Host
-from validator.evidence import Demand, OpinionSeen
+from validator.evidence import Demand, OpinionSeen, Step
+from validator.protocol.errcode import BodyShape
 from validator.protocol.token import TokenClaims
-from validator.verdict import Reason, Row, Traits
+from validator.verdict import Meaning, Reason, Row, Says, Traits
 
 HOUR_S: Final = 3600
 DAY_S: Final = 86_400
@@ -139,6 +140,21 @@ class Provider:
     renew: URL | None = None
     causes: Mapping[Reason, str] = field(default_factory=lambda: MappingProxyType({}))
     advice: Mapping[Reason, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+_PING: Final = frozenset({Step.PING})
+BEARER_ONLY: Final[tuple[Says, ...]] = (
+    Says(row="bearer only", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=_PING, statuses=frozenset({401}), demands="basic"),
+    Says(
+        row="bearer only, open",
+        meaning=Meaning.UNKNOWN,
+        reason=Reason.PROTOCOL,
+        steps=_PING,
+        statuses=frozenset({200}),
+        shapes=frozenset(BodyShape) - {BodyShape.HTML},
+    ),
+)
+"""Rows of a vendor whose registry always demands a Bearer: another answer to a ping is not its own, and gets no secret."""
 
 
 FOREIGN: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (

@@ -13,7 +13,7 @@ from validator.credential import DOCKER_HUB, Host
 from validator.evidence import Step
 from validator.protocol.errcode import BodyShape
 from validator.protocol.token import TokenClaims
-from validator.providers.base import Pace, Provider, Shape, foreign, random_text
+from validator.providers.base import BEARER_ONLY, Pace, Provider, Shape, foreign, random_text
 from validator.verdict import Meaning, Outcome, Reason, Says, Traits, row, words
 
 _LOGINS: Final = frozenset({Step.LOGIN, Step.SCOPED})
@@ -61,6 +61,7 @@ DOCKERHUB: Final = Provider(
     metered=True,
     traits=Traits(
         rows=(
+            *BEARER_ONLY,
             Says(row="hub 8.11 lock", meaning=Meaning.UNKNOWN, reason=Reason.ACCOUNT_LOCKED, steps=_LOGINS, statuses=frozenset({429}),
                  text=words(r"failed login attempts")),
             Says(row="hub 8.16", meaning=Meaning.UNKNOWN, reason=Reason.PULL_LIMIT, steps=frozenset({Step.PULL}), statuses=frozenset({429})),

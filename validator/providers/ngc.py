@@ -13,9 +13,9 @@ from typing import Final
 from yarl import URL
 
 from validator.credential import Host
-from validator.evidence import Control, Opinion, OpinionSeen
-from validator.providers.base import Introspection, Pace, Provider, Shape, foreign, random_text
-from validator.verdict import Meaning, Outcome, Reason, Traits, row
+from validator.evidence import Control, Opinion, OpinionSeen, Step
+from validator.providers.base import BEARER_ONLY, Introspection, Pace, Provider, Shape, foreign, random_text
+from validator.verdict import Meaning, Outcome, Reason, Says, Traits, row
 
 USERNAME: Final = "$oauthtoken"
 NVAPI: Final = re.compile(r"nvapi-[A-Za-z0-9_-]+")
@@ -82,6 +82,17 @@ NGC: Final = Provider(
     look=look,
     made_up=made_up,
     traits=Traits(
+        rows=(
+            *BEARER_ONLY,
+            # an outage has answered 405 (ngc.md 3, 8.19): no word about the user's spelling
+            Says(
+                row="ngc 8.19",
+                meaning=Meaning.UNKNOWN,
+                reason=Reason.PROTOCOL,
+                steps=frozenset({Step.PING}),
+                statuses=frozenset({400, 404, 405, 410}),
+            ),
+        ),
         scope_blind=True,
         known_yet_refused=Reason.SERVICE_MISSING,
         denied=Reason.HIDDEN_OR_DENIED,
