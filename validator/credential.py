@@ -145,6 +145,15 @@ def kubelet_order(entries: Iterable[tuple[str, Held]], image: str) -> tuple[Held
     return tuple(held for hit in hits for key, held in keys if key == hit)
 
 
+def never_matches(written: str, scope: RegistryScope) -> bool:
+    """True if a kubelet that finds `written` as a key uses it for none of the images of `scope`, as they are commonly written.
+
+    Such a key is no fault of the secret: it may be judged, and helps nobody. registries/dockerhub.md 1.
+    """
+    path = scope.path or "library"
+    return not any(hit == written for hit in kubelet_order(((written, written),), f"{scope.host}/{path}/image"))
+
+
 def _kubelet_key(text: str) -> str:
     """The key as the kubelet stores it: scheme cut, then `/v1/` or `/v2/` cut only with its trailing slash."""
     rest = text.partition("://")[2] if text.startswith(("http://", "https://")) else text

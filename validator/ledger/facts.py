@@ -74,6 +74,10 @@ class Facts:
 
         return await self._database.read(work)
 
+    async def asked(self, host: str, fingerprint: Fingerprint, *, now: datetime) -> None:
+        """It was sent, and what came back says nothing of it (a lock, a throttle, an illness)."""
+        await self._write(host, fingerprint, {"asked_at": now}, lambda row: _times(row, "asked_at"))
+
     async def accepted(self, host: str, fingerprint: Fingerprint, *, proven: bool, now: datetime) -> None:
         """It was accepted; `proven` if that made it valid (a refused control stood beside it)."""
         new = {"asked_at": now, "accepted_at": now, "ever_valid": proven}

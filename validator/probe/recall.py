@@ -176,6 +176,8 @@ class Recall:
                     await facts.refused(self.host, fingerprint, now=at)
                 case Meaning.DENIED if exchange.step is Step.LOGIN:
                     await facts.denied(self.host, fingerprint, now=at)
+                case _ if exchange.authorized:
+                    await facts.asked(self.host, fingerprint, now=at)
                 case _:
                     continue
         if secret_reading(evidence, provider.traits).meaning is Meaning.ACCEPTED:

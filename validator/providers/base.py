@@ -16,7 +16,7 @@ from typing import Final
 from pydantic import SecretStr
 from yarl import URL
 
-from validator.credential import Credential, Host
+from validator.credential import Credential, Host, never_matches
 from validator.evidence import Demand, OpinionSeen, Step
 from validator.protocol.errcode import BodyShape
 from validator.protocol.token import TokenClaims
@@ -207,6 +207,8 @@ def shape_of(provider: Provider, credential: Credential) -> Shape:
     seen = provider.look(credential.username, secret)
     if secret != secret.strip():
         hints = (*hints, "whitespace")
+    if credential.written and never_matches(credential.written, credential.scope):
+        hints = (*hints, "never_matches")
     return Shape(
         fault=str(seen.fault),
         kind=seen.kind,
