@@ -173,6 +173,8 @@ class Exchange:
     status: int | None = None
     failure: Failure | None = None
     authorized: bool = False
+    led: bool = False
+    """A redirect of a request that carried an Authorization led here; this one has it only where the origin stayed."""
     shape: BodyShape = BodyShape.EMPTY
     code: str = ""
     text: str = ""

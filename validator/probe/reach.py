@@ -56,12 +56,20 @@ def reach_of(settings: Settings, host: Host, provider: Provider, proxies: ProxyR
         if url is not None:
             place = URL(str(url))
             own.add(f"{place.raw_host}:{place.port}")
-    listed = {str(host), *said.realm_hosts} | (provider.realm_hosts if named else frozenset())
     plain_http = said.plain_http or registry.scheme == "http"
+    known = {str(host), *(provider.realm_hosts if named else ())}
+    listed = {at for name in known for at in _with_port(name, plain_http)} | set(said.realm_hosts)
     return Reach(
         host=host, registry=registry, provider=provider, listed=frozenset(listed), own=frozenset(own), plain_http=plain_http,
         private_ok=said.allow_private, exact=named, ca_file=said.ca_file, proxy_for=proxies.route_for, moved=moved,
     )  # fmt: skip
+
+
+def _with_port(name: str, plain_http: bool) -> tuple[str, ...]:
+    """A host as the vendors mean it: at its usual port; another one may be another's. Only the operator lists "any port"."""
+    if name.rpartition("]")[2].rpartition(":")[1]:
+        return (name,)
+    return (f"{name}:443", f"{name}:80") if plain_http else (f"{name}:443",)
 
 
 def plan_of(settings: Settings, host: Host, reach: Reach, demand: Demand | None) -> Plan:

@@ -77,6 +77,42 @@ def _too_deep(body: bytes, depth: int) -> bool:
     return False
 
 
+_NUMBER: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[0-9]{%d,}+' % (MAX_DIGITS + 1), re.DOTALL)
+_TEXT: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_HALF_ESCAPE: Final = re.compile(rb"(?<!\\)(?:\\\\)*(\\u[0-9a-fA-F]{0,3})\Z")
+
+
+def beyond_limits(front: bytes) -> bool:
+    """True if the beginning of a longer JSON document is none to us already: nested too deep, or a number too long."""
+    return _too_deep(front, MAX_DEPTH) or any(found[0][:1] != b'"' for found in _NUMBER.finditer(front))
+
+
+def closed_json(front: bytes) -> bytes:
+    """The beginning of a longer JSON document that was cut in a text or behind a value, closed so that it reads as one."""
+    ends: list[bytes] = []
+    text_end = 0
+    for found in _BRACKET.finditer(front):
+        match found[0]:
+            case b"[":
+                ends.append(b"]")
+            case b"{":
+                ends.append(b"}")
+            case b"]" | b"}":
+                del ends[-1:]
+            case text if _TEXT.fullmatch(text) is None:
+                text_end = found.end()
+            case _:
+                pass
+    if text_end:
+        front = front[:text_end]
+        if half := _HALF_ESCAPE.search(front, max(0, text_end - 200)):
+            front = front[: half.start(1)]
+        while front and front[-1] >= 0x80 and front[-1] < 0xC0:
+            front = front[:-1]  # a character's last bytes may be missing: it goes whole
+        front = (front[:-1] if front and front[-1] >= 0xC0 else front) + b'"'
+    return front.rstrip(b" \t\r\n,") + b"".join(reversed(ends))
+
+
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):

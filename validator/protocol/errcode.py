@@ -6,12 +6,12 @@ Pure and total. The body decides, not its `Content-Type`: NGC sends JSON as text
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
 
-from validator.protocol.base import NOT_JSON, clean_text, parse_json
+from validator.protocol.base import NOT_JSON, clean_text, closed_json, parse_json
 
 MAX_BODY: Final = 64 * 1024
 MAX_TEXT: Final = 500
@@ -68,6 +68,13 @@ OAUTH_CODES: Final = frozenset(
 )
 
 
+Hide: TypeAlias = Callable[[str], str]
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
 class BodyShape(StrEnum):
     """What a body looks like."""
 
@@ -97,28 +104,32 @@ class ErrorBody:
     text: str = ""
 
 
-def read_error(body: bytes, content_type: str | None) -> ErrorBody:
-    """What `body` says; at most MAX_BODY bytes of it are read. `content_type` counts only where the body does not tell."""
+def read_error(body: bytes, content_type: str | None, *, hide: Hide = _as_it_is, cut: bool = False) -> ErrorBody:
+    """What `body` says; at most MAX_BODY bytes of it are read. `content_type` counts only where the body does not tell.
+
+    `hide` masks secrets in each of its sentences before anything is cut or cleaned: half a secret could not be told.
+    `cut`: it is the front of a longer body.
+    """
     raw = body[:MAX_BODY]
-    value = parse_json(raw, leading=True)
+    value = parse_json(closed_json(raw) if cut else raw, leading=True)
     if value is not NOT_JSON:
-        return _read_json(value)
+        return _read_json(value, hide)
     text = raw.decode("utf-8-sig", "replace").strip()
     if not text:
         return ErrorBody(shape=BodyShape.EMPTY)
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if text.startswith("<") or media_type in ("text/html", "application/xhtml+xml"):
-        return ErrorBody(shape=BodyShape.HTML, text=_words([_visible(text)]))
-    return ErrorBody(shape=BodyShape.TEXT, text=_words([text]))
+        return ErrorBody(shape=BodyShape.HTML, text=_words([_visible(text)], hide))
+    return ErrorBody(shape=BodyShape.TEXT, text=_words([text], hide))
 
 
 _ERRORS: Final = ("errors", "details", "detail", "message", "requestStatus")
 _SENTENCES: Final = ("message", "details", "detail", "description", "error_description", "statusDescription", "title", "reason")
 
 
-def _read_json(value: object) -> ErrorBody:
+def _read_json(value: object, hide: Hide) -> ErrorBody:
     if not isinstance(value, dict):
-        return ErrorBody(shape=BodyShape.JSON, text=_words([value] if isinstance(value, str) else []))
+        return ErrorBody(shape=BodyShape.JSON, text=_words([value] if isinstance(value, str) else [], hide))
     if "errors" not in value and "error" in value:
         shape = BodyShape.OAUTH
     else:
@@ -131,7 +142,7 @@ def _read_json(value: object) -> ErrorBody:
         code=min(codes, key=_RANKS.__getitem__, default=None),
         codes=codes,
         oauth=error.lower() if isinstance(error, str) and error.lower() in OAUTH_CODES else None,
-        text=_words([text for item in (*said, value) for text in _sentences(item)]),
+        text=_words([text for item in (*said, value) for text in _sentences(item)], hide),
     )
 
 
@@ -158,9 +169,9 @@ def _sentences(item: object) -> Iterator[str]:
         yield from (text for name in _SENTENCES if isinstance(text := item.get(name), str))
 
 
-def _words(texts: list[str]) -> str:
-    """`texts`, each once, on one line of at most MAX_TEXT characters, cut between words: half a secret could not be masked."""
-    line = clean_text("; ".join(dict.fromkeys(text.strip() for text in texts if text.strip())))
+def _words(texts: list[str], hide: Hide) -> str:
+    """`texts`, each once and masked, on one line of at most MAX_TEXT characters, cut between words."""
+    line = clean_text("; ".join(hide(text) for text in dict.fromkeys(text.strip() for text in texts if text.strip())))
     return line if len(line) <= MAX_TEXT else line[: MAX_TEXT + 1].rpartition(" ")[0]
 
 

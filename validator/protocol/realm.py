@@ -174,6 +174,11 @@ def _is_listed(host: str, port: int, listed: frozenset[str]) -> bool:
     return False
 
 
+def is_address(host: str) -> bool:
+    """True for an IP address, in brackets or not."""
+    return _address(host.strip("[]").partition("%")[0]) is not None
+
+
 def odd_address(host: str) -> bool:
     """True for a host that some resolvers read as an IPv4 address and that is not four plain decimals: `0x7f.1`, `2130706433`."""
     name = unicodedata.normalize("NFKC", host).lower()

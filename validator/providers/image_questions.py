@@ -31,7 +31,7 @@ def pull(seen: Seen) -> Ask | bool | None:
         return None
     heads = seen.made(Step.PULL, party=seen.puller)
     scoped = seen.made(Step.SCOPED, party=seen.puller)
-    heads = tuple(e for e in heads if e.authorized or seen.scheme != "bearer")
+    heads = tuple(e for e in heads if e.authorized or e.led or seen.scheme != "bearer")
     if not heads:
         return manifest(seen, seen.puller)
     said, gets = seen.meaning(heads[-1]), seen.made(Step.MANIFEST, party=seen.puller)
@@ -93,7 +93,7 @@ def anonymous(seen: Seen) -> Ask | bool | None:
     if not scoped:
         return login(seen, Party.ANONYMOUS, Step.SCOPED)
     said = seen.meaning(scoped[-1])
-    heads = [e for e in seen.made(Step.PULL, party=Party.ANONYMOUS) if e.authorized]
+    heads = [e for e in seen.made(Step.PULL, party=Party.ANONYMOUS) if e.authorized or e.led]
     if said is Meaning.ACCEPTED and not heads:
         return manifest(seen, Party.ANONYMOUS)
     if seen.plan.provider.traits.anonymous_401_twice and said in REFUSALS and len(scoped) == 1:

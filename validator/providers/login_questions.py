@@ -12,11 +12,10 @@ from validator.verdict import Meaning, Reason
 from validator.verdict.findings import REFUSALS, is_fresh
 
 PING_AGAIN_S: Final = 2.0
-MAX_HOPS: Final = 3
 
 
 def follow(seen: Seen) -> Ask | bool | None:
-    """A redirect that may be followed: three hops, one with a secret (registries/README.md 3.2)."""
+    """A redirect that may be followed; what was led too often has none (registries/README.md 3.2)."""
     if not seen.evidence.exchanges:
         return None
     last = seen.evidence.exchanges[-1]
@@ -24,18 +23,19 @@ def follow(seen: Seen) -> Ask | bool | None:
         return None
     hops = 0
     for exchange in reversed(seen.evidence.exchanges):
-        if exchange.next_url is None or exchange.step is not last.step:
+        if exchange.next_url is None or exchange.step is not last.step or exchange.party is not last.party:
             break
         hops += 1
     secret = last.step in (Step.LOGIN, Step.SCOPED)
-    if hops > (1 if secret else MAX_HOPS):
-        return False
     here = URL(last.url)
     same = (here.scheme, here.host, here.port) == (last.next_url.scheme, last.next_url.host, last.next_url.port)
     auth = Auth.NONE
     if last.authorized and same:
         auth = Auth.PAIR if secret or seen.scheme == "basic" else Auth.BEARER
-    return Ask(step=last.step, party=last.party, method=last.method, url=last.next_url, auth=auth, repository=last.repository)
+    return Ask(
+        step=last.step, party=last.party, method=last.method, url=last.next_url, auth=auth, repository=last.repository,
+        hops=hops, led=last.authorized or last.led,
+    )  # fmt: skip
 
 
 def shape(seen: Seen) -> Ask | bool | None:

@@ -39,6 +39,10 @@ class Ask:
     auth: Auth = Auth.NONE
     repository: str = ""
     wait_s: float = 0.0
+    hops: int = 0
+    """How many redirects led here."""
+    led: bool = False
+    """The request that they began with carried an Authorization."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

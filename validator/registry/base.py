@@ -84,16 +84,20 @@ class Answer:
 class NetworkFault(Exception):
     """No whole answer, and why. `status` if one was seen before the fault, `ms` since the request began.
 
+    `front` is what was read of a body that is too large.
     `written` is False only if surely not a byte of the request left: a login that may have left is one more refusal.
     Holds neither URL nor header; it has no cause, for aiohttp's exceptions show the request's headers.
     """
 
-    def __init__(self, failure: Failure, *, status: int | None = None, ms: float = 0.0, written: bool | None = None) -> None:
+    def __init__(
+        self, failure: Failure, *, status: int | None = None, ms: float = 0.0, written: bool | None = None, front: bytes = b""
+    ) -> None:
         super().__init__(failure.value)
         self.failure = failure
         self.status = status
         self.ms = ms
         self.written = written
+        self.front = front
 
 
 class Transport(Protocol):

@@ -19,11 +19,11 @@ from yarl import URL
 
 from validator.evidence import Demand, Exchange, Failure, Grant, ManifestSeen, Party, Step
 from validator.logs import mask
-from validator.protocol.base import NOT_JSON, parse_json, shown_text, valid_digest
+from validator.protocol.base import NOT_JSON, beyond_limits, parse_json, shown_text, valid_digest
 from validator.protocol.challenge import choose_challenge, parse_challenges
-from validator.protocol.errcode import BodyShape, read_error
+from validator.protocol.errcode import OAUTH_CODES, BodyShape, read_error
 from validator.protocol.manifest import ACCEPT, ManifestKind, kind_of, parse_config_platform, parse_manifest
-from validator.protocol.realm import RealmFault, resolve_realm
+from validator.protocol.realm import RealmFault, is_address, is_public, odd_address, resolve_realm
 from validator.protocol.retry_after import retry_after_s
 from validator.protocol.token import TokenAnswer, bearer_life_s, parse_token_answer
 from validator.providers.plan import Ask, Auth
@@ -34,6 +34,8 @@ SMALL_CAP: Final = 64 * 1024
 MANIFEST_CAP: Final = 4 * 1024 * 1024
 CONFIG_CAP: Final = 1024 * 1024
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+FIRST_BYTE_S: Final = 10.0
+"""The wait for an answer's head; a login may take the whole time: registries sleep after a refusal (README 4.2.7)."""
 _TEXT: Final = 500
 
 
@@ -72,18 +74,21 @@ class RegistryClient:
         """The exchange of one ask; every way to fail is in it. Raises nothing of the network's."""
         url = self.reach.dialled(ask.url)
         at = self.clock()
-        seen = Exchange(step=ask.step, party=ask.party, method=ask.method, url=shown_url(url), at=at, repository=ask.repository)
+        shown = mask(shown_url(url))  # a realm or Location may echo a secret in its path
+        seen = Exchange(step=ask.step, party=ask.party, method=ask.method, url=shown, at=at, repository=ask.repository, led=ask.led)
         if url.scheme == "http" and not (self.reach.plain_http and self.reach.covers(url)):
             return replace(seen, failure=Failure.INSECURE_SCHEME)
         headers, secrets, form = self._fields(ask)
         seen = replace(seen, authorized=bool(secrets) or form is not None)
         request = Request(
-            method=ask.method, url=url, route=self.reach.route_to(url), body_cap=_cap(ask), headers=headers, secret_headers=secrets, form=form
+            method=ask.method, url=url, route=self.reach.route_to(url), body_cap=_cap(ask), headers=headers, secret_headers=secrets, form=form,
+            first_byte_s=None if ask.step in (Step.LOGIN, Step.SCOPED) else FIRST_BYTE_S,
         )  # fmt: skip
         try:
             answer = await self.transport.send(request)
         except NetworkFault as fault:
-            return replace(seen, failure=fault.failure, status=fault.status, ms=fault.ms, unsent=fault.written is False)
+            seen = replace(seen, failure=fault.failure, status=fault.status, ms=fault.ms, unsent=fault.written is False)
+            return self._cut(ask, fault, seen) if fault.failure is Failure.BODY_TOO_LARGE else seen
         return await self._read(ask, url, answer, seen)
 
     def _fields(self, ask: Ask) -> tuple[dict[str, str], dict[str, SecretStr], SecretStr | None]:
@@ -136,18 +141,32 @@ class RegistryClient:
         if answer.status == 401:
             seen = replace(seen, demand=self._demand(answer, url))
         if answer.status != 200 or ask.step in (Step.PING, Step.ELSEWHERE) or seen.url.endswith("/v2/"):
-            said = read_error(answer.body, media_type)
+            said = read_error(answer.body, media_type, hide=mask)
+            if ask.method == "HEAD" and _is_page(media_type):
+                said = replace(said, shape=BodyShape.HTML)  # a page whose body a HEAD leaves out
             code = said.code or said.oauth or (seen.demand.error if seen.demand is not None else "")
             return replace(seen, shape=said.shape, code=code, text=mask(shown_text(said.text, _TEXT)))
         if ask.step in (Step.LOGIN, Step.SCOPED):
             return self._granted(ask, answer, seen, now)
         return await self._manifest(ask, answer, media_type, seen)
 
+    def _cut(self, ask: Ask, fault: NetworkFault, seen: Exchange) -> Exchange:
+        """What the front of a body that is longer than we read says: an error's code and words, or that it breaks our limits."""
+        if ask.step in (Step.PING, Step.ELSEWHERE, Step.OPINION, Step.DETAIL):
+            return seen
+        if fault.status is not None and fault.status >= 400:
+            said = read_error(fault.front, None, hide=mask, cut=True)
+            if said.shape in (BodyShape.ERRORS, BodyShape.OAUTH):
+                text = mask(shown_text(said.text, _TEXT))
+                return replace(seen, failure=None, shape=said.shape, code=said.code or said.oauth or "", text=text)
+        return replace(seen, failure=Failure.PROTOCOL) if beyond_limits(fault.front) else seen
+
     def _demand(self, answer: Answer, url: URL) -> Demand | None:
         chosen = choose_challenge(parse_challenges(answer.values("www-authenticate")))
         if chosen is None:
             return None
-        error = shown_text(chosen.parameters.get("error", ""), 40)
+        said = chosen.parameters.get("error", "").lower()
+        error = said if said in OAUTH_CODES else ""  # any other text may echo a secret
         if chosen.scheme == "basic":
             return Demand(scheme="basic", error=error)
         service, scope = chosen.parameters.get("service", ""), chosen.parameters.get("scope", "")[:500]
@@ -204,9 +223,18 @@ class RegistryClient:
         target = _target(location[0], url) if len(location) == 1 else None
         if target is None:
             return replace(seen, failure=Failure.UNSAFE_REDIRECT)
-        if not self._may_follow(ask.step, url, target):
+        if ask.step not in (Step.LOGIN, Step.SCOPED) and target.scheme == "https" and self._unsafe_literal(target):
+            return replace(seen, failure=Failure.UNSAFE_ADDRESS)
+        if ask.hops >= _hops(ask.step) or not self._may_follow(ask.step, url, target):
             return replace(seen, failure=Failure.UNSAFE_REDIRECT)
         return replace(seen, next_url=target)
+
+    def _unsafe_literal(self, target: URL) -> bool:
+        """True if an address alone, in whatever spelling, forbids the dial (registries/README.md 4.2.2)."""
+        host = target.raw_host or ""
+        if not odd_address(host) and not is_address(host):
+            return False
+        return not is_public(host) and not (self.reach.private_ok and self.reach.covers(target))
 
     def _may_follow(self, step: Step, url: URL, target: URL) -> bool:
         same = (target.scheme, target.raw_host, target.port) == (url.scheme, url.raw_host, url.port)
@@ -236,16 +264,27 @@ def _target(location: str, here: URL) -> URL | None:
         return None
     try:
         target = here.join(URL(location, encoded=True))
+        if target.raw_host is not None and target.raw_host.isascii():
+            target = target.with_host(target.raw_host.lower())
         usable = target.scheme in ("http", "https") and bool(target.raw_host) and target.raw_user is None and target.raw_password is None
         return target.with_fragment(None) if usable and target.port else None
     except ValueError:
         return None
 
 
+def _hops(step: Step) -> int:
+    """How many redirects may lead on from a step's first request: one with a secret, three without."""
+    return 1 if step in (Step.LOGIN, Step.SCOPED) else 3
+
+
 def _cap(ask: Ask) -> int:
     if ask.method == "GET" and ask.step is Step.MANIFEST:
         return MANIFEST_CAP
     return CONFIG_CAP if ask.step is Step.CONFIG else SMALL_CAP
+
+
+def _is_page(media_type: str | None) -> bool:
+    return (media_type or "").partition(";")[0].strip().lower() in ("text/html", "application/xhtml+xml")
 
 
 def _pulls_left(answer: Answer) -> int | None:

@@ -87,6 +87,7 @@ class Says:
     manifest: frozenset[str] | None = None
     sign: bool | None = None
     authorized: bool | None = None
+    led: bool | None = None
     retry_after: bool | None = None
 
     def fits(self, exchange: Exchange) -> bool:
@@ -104,6 +105,7 @@ class Says:
             and (self.manifest is None or (exchange.manifest.kind if exchange.manifest else "none") in self.manifest)
             and (self.sign is None or self.sign == exchange.registry_sign)
             and (self.authorized is None or self.authorized == exchange.authorized)
+            and (self.led is None or self.led == exchange.led)
             and (self.retry_after is None or self.retry_after == (exchange.retry_after_s is not None))
         )
 
@@ -174,6 +176,8 @@ READ: Final[tuple[Says, ...]] = (
          manifest=frozenset({"schema1", "artifact"})),
     Says(row="7.37", meaning=Meaning.READABLE, steps=PULLS, statuses=_at(200), manifest=frozenset({"index", "image"})),
     Says(row="7.39", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=PULLS, statuses=_at(200)),
+    # a storage that the registry led to looked at no login: its no denies nothing
+    Says(row="3.2 led", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=PULLS, statuses=_at(401, 403), authorized=False, led=True),
     Says(row="7.41", meaning=Meaning.STALE, reason=Reason.TOKEN_REJECTED, steps=PULLS, statuses=_at(401), codes=frozenset({"invalid_token"})),
     Says(row="412", meaning=Meaning.BARRED, reason=Reason.POLICY_DENIED, steps=PULLS, statuses=_at(412)),
     Says(row="7.42", meaning=Meaning.DENIED, reason=Reason.NO_PULL_PERMISSION, steps=PULLS, statuses=_at(401, 403)),

@@ -205,14 +205,16 @@ async def _exchange(session: aiohttp.ClientSession, request: Request, context: s
         headers = fields(response.raw_headers)
         if headers is None:
             raise NetworkFault(Failure.PROTOCOL, status=response.status, ms=_since(started), written=True)
-        body = b"" if request.method == "HEAD" else await body_of(response, request.body_cap)
-        if body is None:
-            raise NetworkFault(Failure.BODY_TOO_LARGE, status=response.status, ms=_since(started), written=True)
+        body, whole = (b"", True) if request.method == "HEAD" else await body_of(response, request.body_cap)
+        encoding = encoding_of(headers)
+        if not whole:
+            failure = Failure.BODY_TOO_LARGE if encoding is None else Failure.PROTOCOL  # against our wish, and a bomb perhaps
+            raise NetworkFault(failure, status=response.status, ms=_since(started), written=True, front=body)
     except BaseException:
         response.close()  # never drained, never kept
         raise
     response.release()
-    return Answer(status=response.status, headers=headers, body=body, encoding=encoding_of(headers), ms=_since(started))
+    return Answer(status=response.status, headers=headers, body=body, encoding=encoding, ms=_since(started))
 
 
 def _judged(error: BaseException, dial: Dial, request: Request) -> Failure | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import aiohttp
@@ -30,25 +30,43 @@ def fields(raw: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[str, str], ...] 
     return tuple([(name.decode("latin-1").lower(), value.decode("utf-8", "replace")) for name, value in raw])
 
 
-async def body_of(response: aiohttp.ClientResponse, cap: int) -> bytes | None:
-    """The body as it came, never decoded; None as soon as it is longer than `cap`. Raises `ClientPayloadError` if it is cut."""
+FRONT_S: Final = 1.0
+"""How long the front of a body is waited for that says itself that it is too large."""
+
+
+async def body_of(response: aiohttp.ClientResponse, cap: int) -> tuple[bytes, bool]:
+    """The body as it came, never decoded, and whether that is all; of one longer than `cap` its front, and no more is read.
+
+    Raises `ClientPayloadError` if it is cut.
+    """
     length = response.content_length
     if length is not None and length > cap:
-        return None
+        front: list[bytes] = []
+        with suppress(aiohttp.ClientError, OSError):  # TimeoutError is one
+            async with asyncio.timeout(FRONT_S):
+                await _read(response, cap, front)
+        return b"".join(front)[:cap], False
     connection = response.connection
     protocol = None if connection is None else connection.protocol
-    content = response.content
     chunks: list[bytes] = []
-    size = 0
-    with _ends_with(protocol, content):
-        while chunk := await content.readany():
-            size += len(chunk)
-            if size > cap:
-                return None
-            chunks.append(chunk)
+    if not await _read(response, cap, chunks):
+        return b"".join(chunks)[:cap], False
     if length is None and protocol is not None and isinstance(protocol.exception(), OSError):
         raise aiohttp.ClientPayloadError  # a body without a length whose end was a reset: aiohttp takes it for whole
-    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks), True
+
+
+async def _read(response: aiohttp.ClientResponse, cap: int, into: list[bytes]) -> bool:
+    """Read the body `into` chunks; False as soon as it is longer than `cap`."""
+    size = 0
+    connection = response.connection
+    with _ends_with(None if connection is None else connection.protocol, response.content):
+        while chunk := await response.content.readany():
+            into.append(chunk)
+            size += len(chunk)
+            if size > cap:
+                return False
+    return True
 
 
 @contextmanager
