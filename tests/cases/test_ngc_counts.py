@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime
@@ -98,6 +99,15 @@ async def test_the_failure_budget_is_shared_by_separate_runs(cli: Cli, ngc: Ngc)
     assert (await check(cli, ngc.keys["good"].secret)).credential == "valid (login_accepted)", "formerly valid ones have all"
     pass_time(cli, 61)
     assert (await check(cli, f"nvapi-{99:064}")).credential == "invalid (refused)"
+
+
+async def test_two_runs_at_once_do_not_both_take_the_last_place(cli: Cli, ngc: Ngc) -> None:
+    cli.registries["nvcr.io"]["pace"] = {"refused": {"3600": 2}}
+    ngc.registry.switch(slow_ms=100)
+    runs = [asked(cli, "nvcr.io", USERNAME, f"nvapi-{number:064}") for number in range(3)]
+    told = Counter(said(probed.verdict) for probed in await asyncio.gather(*runs))
+    assert told == {"invalid (refused)": 1, "unknown (budget_spent)": 2}
+    assert len(ngc.refused_logins) == 1
 
 
 async def test_dead_keys_have_a_quarter_of_the_budget(cli: Cli, ngc: Ngc) -> None:

@@ -36,7 +36,7 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{0,20})?", re.ASCII)
 class TokenClaims:
     """What a JWT says of itself; None where a claim is absent or odd. `exp` and `iat` are seconds since the epoch.
 
-    An `access` without our `pull` says that this token may not pull; it never says that a login was accepted.
+    An empty `sub` is kept: it names nobody. An `access` without our `pull` says that this token may not pull; it never says that a login was accepted.
     """
 
     access: tuple[Access, ...] | None = None
@@ -97,7 +97,7 @@ def parse_claims(token: str) -> TokenClaims | None:
         return None
     return TokenClaims(
         access=_access(payload.get("access")),
-        sub=_text(payload.get("sub")),
+        sub="" if payload.get("sub") == "" else _text(payload.get("sub")),
         auth_type=_text(payload.get("auth_type")),
         exp=_epoch_s(payload.get("exp")),
         iat=_epoch_s(payload.get("iat")),

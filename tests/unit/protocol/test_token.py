@@ -123,6 +123,7 @@ CLAIMS: dict[str, tuple[dict[str, object], TokenClaims]] = {
     "controls": ({"sub": "a\x1b[31m", "auth_type": ""}, TokenClaims()),
     "long sub": ({"sub": "a" * 2000}, TokenClaims()),
     "far": ({"exp": 1e300, "iat": -(10**900)}, TokenClaims()),
+    "Docker Hub's nobody": ({"sub": ""}, TokenClaims(sub="")),
     "Quay's nobody": ({"sub": "(anonymous)"}, TokenClaims(sub="(anonymous)")),
 }
 
