@@ -12,6 +12,7 @@ from validator import __version__
 from validator.cli.base.options import GLOBALS, LogLevel, hoisted
 from validator.cli.base.running import fail
 from validator.cli.check import check
+from validator.cli.preflight import preflight
 
 app = typer.Typer(
     name="validator", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -37,6 +38,7 @@ def validator(
 
 
 app.command()(check)
+app.command()(preflight)
 
 
 def main() -> None:

@@ -151,3 +151,18 @@ def _ca_file(text: str) -> tuple[str, Path]:
     if not path.is_file():
         raise UsageError(f"--ca-file: there is no file {path}; name a PEM file of authorities.")
     return host, path
+
+
+def this_user(named: str | None) -> str:
+    """Whose credentials a command is about: `--user`, else VALIDATOR_USER, else the login name. Raises UsageError."""
+    import getpass
+
+    from validator.errors import UsageError
+
+    found = named or os.environ.get("VALIDATOR_USER", "")
+    if found:
+        return found
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        raise UsageError("this account has no login name: name the user by --user NAME or VALIDATOR_USER.") from None
