@@ -47,7 +47,8 @@ def demand(seen: Seen) -> Ask | bool | None:
     """The challenge: the ledger's, or a cold ping; asked again where no registry seems to be, and elsewhere to compare."""
     pings = seen.made(Step.PING, party=Party.ANONYMOUS)
     if not pings:
-        return ping(seen) if seen.demand is None else None
+        # a kept challenge is judged by the rules of now: a realm that may not have the secret any more is asked for anew
+        return ping(seen) if seen.demand is None or seen.demand.fault is not None else None
     said = seen.meaning(pings[-1])
     if said in (Meaning.NO_REGISTRY, Meaning.PAGE) and len(pings) == 1:
         return ping(seen, PING_AGAIN_S)

@@ -75,7 +75,7 @@ class Seen:
     def scheme(self) -> str:
         """ "bearer", "basic", or "" while nothing demands a login; an open registry whose control was refused looks at Basic."""
         if self.demand is not None:
-            return self.demand.scheme
+            return self.demand.scheme if self.demand.fault is None else ""
         if self.facts.open_registry and self.control(Step.LOGIN) in (Control.REFUSED, Control.DENIED):
             return "basic"
         return ""
