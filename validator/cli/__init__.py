@@ -12,6 +12,7 @@ from validator import __version__
 from validator.cli.base.options import GLOBALS, LogLevel, hoisted
 from validator.cli.base.running import fail
 from validator.cli.check import check
+from validator.cli.credential import credential
 from validator.cli.preflight import preflight
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ def validator(
 
 
 app.command()(check)
+app.add_typer(credential, name="credential")
 app.command()(preflight)
 
 

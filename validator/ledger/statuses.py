@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from validator.credential import Host, RegistryScope
 from validator.ledger.base import STATUSES, Database, upsert
 from validator.sealing import Fingerprint
+from validator.status import Standing
 
 _S = STATUSES.c
 
@@ -58,6 +59,32 @@ class StatusRow:
     ever_valid: bool = False
     told: tuple[str, ...] = ()
     next_due_at: datetime | None = None
+
+
+def row_of(key: StatusKey, name: str, standing: Standing) -> StatusRow:
+    """A standing as a row."""
+    return StatusRow(
+        key=key,
+        name=name,
+        state=standing.state.value,
+        verdict=standing.outcome.value if standing.outcome is not None else None,
+        reason=standing.reason.value if standing.reason is not None else None,
+        level=standing.level.value if standing.level is not None else None,
+        hints=tuple(hint.value for hint in standing.hints),
+        checked_at=standing.checked_at,
+        last_attempt_verdict=standing.last_outcome.value if standing.last_outcome is not None else None,
+        last_attempt_reason=standing.last_reason.value if standing.last_reason is not None else None,
+        last_attempt_at=standing.last_at,
+        expires_at=standing.expires_at,
+        first_refused_at=standing.first_refused_at,
+        refused_at=standing.refused_at,
+        accepted_at=standing.accepted_at,
+        refusals_in_row=standing.refusals_in_row,
+        transition_at=standing.transition_at,
+        ever_valid=standing.ever_valid,
+        told=standing.told,
+        next_due_at=standing.next_due_at,
+    )
 
 
 _LISTS = frozenset({"hints", "told"})
