@@ -225,6 +225,14 @@ async def test_an_http_realm_of_an_https_registry_gets_nothing(cli: Cli, tmp_pat
         await ngc.stop()
 
 
+async def test_an_anonymous_401_counts_when_it_is_said_twice(cli: Cli, ngc: Ngc) -> None:
+    ngc.quirk(anon_private=401)
+    assert (await check(cli, ngc.keys["good"].secret, "acme/app:1.0")).credential == "valid (pull_proven)"
+    instead(ngc.registry, lambda call: call.kind == "none" and call.path == "/proxy_auth", lambda: web.Response(status=401), times=1)
+    spurious = await check(cli, ngc.keys["good"].secret, "nvidia/cuda:latest")
+    assert (spurious.credential, spurious.image) == (VALID, "pullable (pull_ok)"), "the image is public, so nothing is proven"
+
+
 CHALLENGES: Final[dict[str, tuple[dict[str, Any], str]]] = {
     "foreign": ({"realm": "foreign"}, "unknown (unsafe_realm)"),
     "none": ({"no_challenge": True}, "unknown (protocol)"),
