@@ -244,6 +244,8 @@ class Known:
     nxdomain_age_s: float | None = None
     ill: bool = False
     elsewhere: URL | None = None
+    elsewhere_host: str = ""
+    """Another registry to compare with: where it is pinged, and its name in the settings."""
     scope_accepts_anyone: bool = False
 
 

@@ -31,6 +31,8 @@ async def world(tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.Monke
     monkeypatch.setattr("validator.app.transport_for", net.transport)
     async with AsyncExitStack() as stack:
         yield World(net, tmp_path, authority, stack)
+    for opened in net.sockets:
+        opened.close()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

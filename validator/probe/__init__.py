@@ -7,11 +7,9 @@ sent. registries/README.md 6.3 and 8; design section 6.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from ipaddress import ip_address
 from random import Random
 from typing import Final
 
@@ -19,16 +17,16 @@ from yarl import URL
 
 from validator.config import Settings
 from validator.credential import Host
-from validator.evidence import Evidence, Exchange, Failure, Party, Step, Subject
+from validator.evidence import Asker, Evidence, Exchange, Failure, Party, Step, Subject
 from validator.ledger import Ledger
 from validator.ledger.budgets import BudgetClass, Reservation, Spent
-from validator.logs import hiding
-from validator.probe.base import Inquiry, Probed
+from validator.probe.base import Begun, Inquiry, Probed, hidden, is_loopback
+from validator.probe.health import answered_as_usual, is_basic, recalled
 from validator.probe.reach import plan_of, provider_of, reach_of, settings_of
 from validator.probe.recall import Recall, budget_class
 from validator.protocol.realm import odd_address
 from validator.providers import Provider, made_up_pair, shape_of
-from validator.providers.plan import Ask, Auth
+from validator.providers.plan import Ask, Auth, Seen, login, ping
 from validator.providers.questions import next_ask
 from validator.registry.base import Transport
 from validator.registry.client import Pair, RegistryClient
@@ -36,7 +34,7 @@ from validator.registry.pace import Lane, lane_of
 from validator.registry.proxy import ProxyRules
 from validator.registry.reach import Reach
 from validator.sealing import Fingerprint, Fingerprinter
-from validator.verdict import Meaning, Outcome, Reason, decide, read
+from validator.verdict import Meaning, Outcome, Reason, Verdict, decide, read
 
 __all__ = ["Inquiry", "Probe", "Probed"]
 
@@ -67,6 +65,46 @@ class Probe:
     async def ask(self, inquiry: Inquiry) -> Probed:
         """The verdict about `inquiry`, with its evidence; what it taught is in the ledger. Raises StoreLost and our own bugs."""
         recall = Recall(self.ledger, inquiry.host)
+        begun = await self._begin(inquiry, recall)
+        provider, fingerprint = begun.provider, begun.fingerprint
+        pairs = self._pairs(inquiry, provider)
+        with hidden(pairs.values()):
+            provider, evidence = await self._converse(inquiry, provider, begun.reach, begun.evidence, pairs, recall, fingerprint)
+        verdict = decide(evidence, provider.traits, provider.table)
+        await recall.remember(evidence, provider, fingerprint, self.now(), proven=verdict.outcome is Outcome.VALID)
+        return Probed(inquiry=inquiry, verdict=verdict, evidence=evidence, provider=provider, fingerprint=fingerprint or "")
+
+    async def recalled(self, inquiry: Inquiry, within_s: float) -> tuple[Verdict, datetime] | None:
+        """What the ledger alone says: the verdict and instant of an acceptance at most `within_s` old; None unless that was `valid`."""
+        begun = await self._begin(inquiry, Recall(self.ledger, inquiry.host))
+        facts = await self.ledger.facts.of(inquiry.host, begun.fingerprint) if begun.fingerprint is not None else None
+        return recalled(begun, facts, self.now(), within_s)
+
+    async def well(self, host: Host, repository: str = "") -> bool:
+        """Whether `host` answers somebody without a secret as it usually does: a weak sign of health (registries/README.md 6.2).
+
+        A token request (for `repository` if one is given); on a Basic registry a ping that demands what it is known to demand.
+        """
+        inquiry = Inquiry(host=host, asker=Asker.SWEEP)
+        begun = await self._begin(inquiry, Recall(self.ledger, host))
+        provider, evidence = begun.provider, begun.evidence
+        evidence = replace(evidence, subject=replace(evidence.subject, repository=repository))
+        client = self._client(begun.reach, self._pairs(inquiry, provider), Recall(self.ledger, host))
+        plan = plan_of(self.settings, host, begun.reach, None)
+        for _ in range(2):
+            ask = ping(Seen(plan, evidence))
+            if Seen(plan, evidence).demand is not None and not (is_basic(evidence) and not evidence.exchanges):
+                ask = login(Seen(plan, evidence), Party.ANONYMOUS, Step.SCOPED if repository else Step.LOGIN)
+            exchange = await self._exchange(ask, client, evidence, provider, None)
+            if self.on_exchange is not None:
+                self.on_exchange(host, exchange)
+            evidence = evidence.plus(exchange)
+            demand, _ = evidence.challenged()
+            if ask.step is not Step.PING or is_basic(evidence) or demand is None or demand.fault is not None:
+                break
+        return await answered_as_usual(self.ledger, host, provider, begun.reach, evidence, self.now())
+
+    async def _begin(self, inquiry: Inquiry, recall: Recall) -> Begun:
         now = self.now()
         reach = self._reach(inquiry.host, provider_of(self.settings, inquiry.host, None))
         kept, age_s, _ = await recall.demand(reach, now)
@@ -79,12 +117,9 @@ class Probe:
             reach=reach, provider=provider, demand=kept, age_s=age_s, fingerprint=fingerprint, repository=subject.repository, now=now,
             elsewhere=await self._elsewhere(inquiry.host),
         )  # fmt: skip
-        pairs = self._pairs(inquiry, provider)
-        with _hidden(pairs):
-            provider, evidence = await self._converse(inquiry, provider, reach, Evidence(subject, known), pairs, recall, fingerprint)
-        verdict = decide(evidence, provider.traits, provider.table)
-        await recall.remember(evidence, provider, fingerprint, self.now(), proven=verdict.outcome is Outcome.VALID)
-        return Probed(inquiry=inquiry, verdict=verdict, evidence=evidence, provider=provider, fingerprint=fingerprint or "")
+        if inquiry.canary:
+            known = replace(known, ever_valid=True, refused_age_s=None)
+        return Begun(provider=provider, reach=reach, evidence=Evidence(subject, known), fingerprint=fingerprint)
 
     async def _converse(
         self, inquiry: Inquiry, provider: Provider, reach: Reach, evidence: Evidence, pairs: dict[Party, Pair], recall: Recall,
@@ -119,7 +154,7 @@ class Probe:
         subject = evidence.subject
         lane = self._lane(client.reach.dialled(ask.url), provider, subject.host, ask)
         if ask.step is Step.ELSEWHERE:
-            other = Host(ask.url.host or "")
+            other = Host(evidence.known.elsewhere_host)
             client = replace(client, reach=self._reach(other, provider_of(self.settings, other, None)))
         login = ask.auth is Auth.PAIR and ask.step in (Step.LOGIN, Step.SCOPED)
         if not login:
@@ -151,7 +186,7 @@ class Probe:
         subject, known = evidence.subject, evidence.known
         asked_before = known.asked_before or any(e.authorized for e in evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT))
         control = ask.party is Party.CONTROL
-        exempt = self.ledger.durable or _is_loopback(ask.url)
+        exempt = self.ledger.durable or is_loopback(ask.url)
         if control and not exempt:
             return Failure.NOT_MADE
         kind = BudgetClass.CONTROL if control else BudgetClass.CANARY if ask.party is Party.CANARY else budget_class(known)
@@ -237,13 +272,13 @@ class Probe:
             lane = self._lanes[place] = lane_of(pace, self.sleep, self.monotonic)
         return lane
 
-    async def _elsewhere(self, host: Host) -> URL | None:
+    async def _elsewhere(self, host: Host) -> tuple[str, URL] | None:
         other = await self.ledger.challenges.other_than(host)
         if other is None:
             other = next((name for name in self.settings.registries if name not in ("*", host)), None)
         if other is None:
             return None
-        return self._reach(Host(other), provider_of(self.settings, Host(other), None)).registry / "v2/"
+        return other, self._reach(Host(other), provider_of(self.settings, Host(other), None)).registry / "v2/"
 
 
 def _may_have_counted(exchange: Exchange, said: Meaning) -> bool:
@@ -263,21 +298,3 @@ def _pausing(lane: Lane, exchange: Exchange, provider: Provider) -> Exchange:
     if seconds:
         lane.pause(seconds)
     return exchange
-
-
-def _hidden(pairs: Mapping[Party, Pair]) -> ExitStack:
-    """Hides every pair's secret from evidence and logs while it is open."""
-    stack = ExitStack()
-    for pair in pairs.values():
-        stack.enter_context(hiding(pair.secret, pair.username))
-    return stack
-
-
-def _is_loopback(url: URL) -> bool:
-    host = url.host or ""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

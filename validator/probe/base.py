@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
+
+from yarl import URL
 
 from validator.credential import Credential, Host
 from validator.evidence import Asker, Evidence
+from validator.logs import hiding
 from validator.protocol.manifest import Platform
 from validator.protocol.reference import Reference
 from validator.providers import Provider
+from validator.registry.client import Pair
+from validator.registry.reach import Reach
 from validator.sealing import Fingerprint
 from validator.verdict import Verdict
 
@@ -18,6 +26,7 @@ class Inquiry:
     """One question: is this credential good (and will this image be pulled with it)?
 
     `credential` None asks for the image alone, anonymously. `proof`: the image is the credential's own proof image.
+    `canary`: the credential is the operator's known-good one, which has all of the failure budget.
     """
 
     host: Host
@@ -26,6 +35,7 @@ class Inquiry:
     platform: Platform | None = None
     asker: Asker = Asker.CHECK
     proof: bool = False
+    canary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,3 +47,33 @@ class Probed:
     evidence: Evidence
     provider: Provider
     fingerprint: Fingerprint | str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """Where a conversation starts: whose rules, which way, and what is known."""
+
+    provider: Provider
+    reach: Reach
+    evidence: Evidence
+    fingerprint: Fingerprint | None
+
+
+@contextmanager
+def hidden(pairs: Iterable[Pair]) -> Iterator[None]:
+    """Hides every pair's secret from evidence and logs while it is open."""
+    with ExitStack() as stack:
+        for pair in pairs:
+            stack.enter_context(hiding(pair.secret, pair.username))
+        yield
+
+
+def is_loopback(url: URL) -> bool:
+    """True for an address literal of this machine, and `localhost`."""
+    host = url.host or ""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -49,7 +49,7 @@ class Recall:
 
     async def known(
         self, *, reach: Reach, provider: Provider, demand: Demand | None, age_s: float, fingerprint: Fingerprint | None, repository: str,
-        now: datetime, elsewhere: URL | None,
+        now: datetime, elsewhere: tuple[str, URL] | None,
     ) -> Known:  # fmt: skip
         """Everything that a plan may build on; what is too old is left out."""
         pace = provider.pace
@@ -81,7 +81,8 @@ class Recall:
             was_registry=await self.ledger.challenges.known_registry(self.host),
             nxdomain_age_s=_age(nowhere[0], now) if nowhere else None,
             ill=any(sign.kind in _ILL and now - sign.at <= ILL_FOR for sign in signs),
-            elsewhere=elsewhere,
+            elsewhere=elsewhere[1] if elsewhere is not None else None,
+            elsewhere_host=elsewhere[0] if elsewhere is not None else "",
             scope_accepts_anyone=anyone,
         )
 
