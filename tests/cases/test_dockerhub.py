@@ -20,12 +20,11 @@ from validator.providers.dockerhub import DOCKERHUB
 from validator.verdict import decide
 
 PENDING: Final = {
-    "HUB-04": "then dead: with the sweep",
+    "HUB-04": "its confirmation is queued: with the sweep; its state: test_vendor_lives",
     "HUB-10": "nobody mailed: with the sweep",
-    "HUB-11": "suspect, then alive, no notice: with the sweep",
-    "HUB-12": "no further probe of that name: with the sweep; here its window is held",
+    "HUB-11": "no notice: with the sweep",
     "HUB-13": "all copies, dead after confirmation: with the sweep",
-    "HUB-23": "dead, then recovered: with the sweep",
+    "HUB-12": "no further probe of that name: with the sweep; here its window is held",
 }
 
 

@@ -18,8 +18,7 @@ from validator.emulator import Ngc
 from validator.emulator.ngc import USERNAME, Key
 
 PENDING: Final = {
-    "NGC-03": "then dead; one notice: with the sweep",
-    "NGC-20": "statuses stay: with the sweep",
+    "NGC-03": "one notice: with the sweep",
 }
 NOT_ASSERTABLE: Final[dict[str, str]] = {}
 

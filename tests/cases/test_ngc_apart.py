@@ -27,7 +27,6 @@ PENDING: Final = {
     "NGC-34": "which key is sent for an image: with the pre-flight",
     "NGC-35": "one probe for 40 users: with the sweep",
     "NGC-36": "the stale verdict is discarded: with the sweep",
-    "NGC-38": "then dead: with the sweep",
 }
 
 
