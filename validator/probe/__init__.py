@@ -92,9 +92,9 @@ class Probe:
         client = self._client(begun.reach, self._pairs(inquiry, provider), Recall(self.ledger, host))
         plan = plan_of(self.settings, host, begun.reach, None)
         for _ in range(2):
-            ask = ping(Seen(plan, evidence))
-            if Seen(plan, evidence).demand is not None and not (is_basic(evidence) and not evidence.exchanges):
-                ask = login(Seen(plan, evidence), Party.ANONYMOUS, Step.SCOPED if repository else Step.LOGIN)
+            seen = Seen(plan, evidence)
+            told = seen.demand is not None and seen.demand.fault is None and not is_basic(evidence)
+            ask = login(seen, Party.ANONYMOUS, Step.SCOPED if repository else Step.LOGIN) if told else ping(seen)
             exchange = await self._exchange(ask, client, evidence, provider, None)
             if self.on_exchange is not None:
                 self.on_exchange(host, exchange)

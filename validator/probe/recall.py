@@ -181,7 +181,9 @@ class Recall:
                     await facts.asked(self.host, fingerprint, now=at)
                 case _:
                     continue
-        if secret_reading(evidence, provider.traits).meaning is Meaning.ACCEPTED:
+        # a scoped login alone says nothing of the secret where anybody gets a scoped token (Harbor)
+        judged = proven or provider.traits.scope_blind or bool(evidence.of(Step.LOGIN, party=Party.SUBJECT))
+        if judged and secret_reading(evidence, provider.traits).meaning is Meaning.ACCEPTED:
             last = evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT)[-1]
             await facts.accepted(self.host, fingerprint, proven=proven, now=datetime.fromtimestamp(last.at, UTC))
 
