@@ -103,6 +103,8 @@ class Scripted:
     seen: list[str] = field(default_factory=list)
     queries: list[list[tuple[str, str]]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    refuse_unknown: bool = False
+    """A made-up username (of a control) is refused whatever the script says of `!`."""
     port: int = 0
     realm_port: int = 0
     tokens: dict[str, str] = field(default_factory=dict)
@@ -155,6 +157,10 @@ class Scripted:
             return self.tokens.get(value, "?")
         return "0"
 
+    def _is_control(self, request: web.Request) -> bool:
+        pair = base64.b64decode(request.headers["Authorization"].partition(" ")[2]).decode()
+        return pair.startswith("validator-control-")
+
     def _step(self, request: web.Request) -> str:
         if request.path.endswith("/token"):
             return "T" if request.query.getall("scope", []) else "L"
@@ -168,6 +174,8 @@ class Scripted:
         self.headers.append(dict(request.headers))
         if step[0] in "LT":
             self.queries.append(list(request.query.items()))
+        if self.refuse_unknown and step in ("L!", "T!") and self._is_control(request):
+            return self._response(err("UNAUTHORIZED"), step)
         said = self.script.get(step, self.script.get(step.replace("G", "H")) or DEFAULTS.get(step) or DEFAULTS.get(step.replace("G", "H")))
         say = said.pop(0) if isinstance(said, list) and len(said) > 1 else said[0] if isinstance(said, list) else said
         assert say is not None, f"the script says nothing for {step}"

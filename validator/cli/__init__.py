@@ -14,6 +14,7 @@ from validator.cli.base.running import fail
 from validator.cli.check import check
 from validator.cli.credential import credential
 from validator.cli.preflight import preflight
+from validator.cli.sweep import status, sweep
 
 app = typer.Typer(
     name="validator", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -41,6 +42,8 @@ def validator(
 app.command()(check)
 app.add_typer(credential, name="credential")
 app.command()(preflight)
+app.command()(sweep)
+app.command()(status)
 
 
 def main() -> None:

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from validator.credential import Host, RegistryScope
 from validator.ledger.base import STATUSES, Database, upsert
 from validator.sealing import Fingerprint
-from validator.status import Standing
+from validator.status import Standing, State
+from validator.verdict import Hint, Level, Outcome, Reason
 
 _S = STATUSES.c
 
@@ -84,6 +85,32 @@ def row_of(key: StatusKey, name: str, standing: Standing) -> StatusRow:
         ever_valid=standing.ever_valid,
         told=standing.told,
         next_due_at=standing.next_due_at,
+    )
+
+
+def standing_of(row: StatusRow | None) -> Standing | None:
+    """What a row says, as the state machine reads it."""
+    if row is None:
+        return None
+    return Standing(
+        state=State(row.state),
+        outcome=Outcome(row.verdict) if row.verdict is not None else None,
+        reason=Reason(row.reason) if row.reason is not None else None,
+        level=Level(row.level) if row.level is not None else None,
+        hints=tuple(Hint(hint) for hint in row.hints),
+        checked_at=row.checked_at,
+        last_outcome=Outcome(row.last_attempt_verdict) if row.last_attempt_verdict is not None else None,
+        last_reason=Reason(row.last_attempt_reason) if row.last_attempt_reason is not None else None,
+        last_at=row.last_attempt_at,
+        expires_at=row.expires_at,
+        first_refused_at=row.first_refused_at,
+        refused_at=row.refused_at,
+        accepted_at=row.accepted_at,
+        refusals_in_row=row.refusals_in_row,
+        transition_at=row.transition_at,
+        ever_valid=row.ever_valid,
+        told=row.told,
+        next_due_at=row.next_due_at,
     )
 
 

@@ -45,8 +45,13 @@ def rows_text(rows: list[dict[str, Any]]) -> str:
     """A plain table; columns as wide as they need."""
     head = ["user", "name", "registry", "state", "verdict", "checked_at"]
     body = [[str(row["user"]), row["name"], row["registry"], row["state"], _said(row), row["checked_at"] or "-"] for row in rows]
-    widths = [max(len(line[at]) for line in [head, *body]) for at in range(len(head))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in [head, *body])
+    return columns([head, *body])
+
+
+def columns(lines: list[list[str]]) -> str:
+    """Lines of cells as columns, each as wide as it needs."""
+    widths = [max(len(line[at]) for line in lines) for at in range(len(lines[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
 def _said(row: dict[str, Any]) -> str:
