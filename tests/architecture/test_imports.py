@@ -19,7 +19,7 @@ ROWS = {
     "errors": 1, "credential": 1,
     "sealing": 2, "protocol": 2, "emulator": 2,
     "evidence": 3,
-    "verdict": 4, "status": 4,
+    "verdict": 4, "status": 4.5,
     "providers": 5, "config": 5, "logs": 5, "metrics": 5,
     "registry": 6, "stores": 6, "ledger": 6, "notifiers": 6,
     "probe": 7,
@@ -36,6 +36,7 @@ FORBIDDEN_NAMES = re.compile(r"(^|_)(utils?|helpers?|managers?|handlers?)(_|$)|^
 MAY_OPEN_A_SESSION = {"registry/transport.py", "registry/transport/__init__.py"}
 MAY_OPEN_A_SECRET = (
     "app.py",  # the store's URL
+    "cli/base/payload.py",  # a payload's registry and username, and whether the secret is blank
     "config/base.py",  # a notice's URL, to judge its placeholders
     "emulator/",  # the other side: it is the registry
     "ledger/keys.py",  # the fingerprints' key
