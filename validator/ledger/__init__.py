@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base import Database
 from validator.ledger.budgets import Budgets
@@ -14,14 +17,18 @@ from validator.ledger.controls import AnonymousControls, Controls
 from validator.ledger.engine import open_database
 from validator.ledger.facts import Facts, KnownRepositories
 from validator.ledger.illness import Illness
+from validator.ledger.joined import Joined
 from validator.ledger.keys import Keyring, open_keys
 from validator.ledger.statuses import Statuses
+
+Made = TypeVar("Made")
 
 
 class Ledger:
     """Its parts over one database. Without a durable one no negative control may be made (registries/README.md 6.2)."""
 
     def __init__(self, database: Database) -> None:
+        self._database = database
         self.durable = database.durable
         self.statuses = Statuses(database)
         self.facts = Facts(database)
@@ -32,6 +39,24 @@ class Ledger:
         self.platforms = Platforms(database)
         self.illness = Illness(database)
         self.budgets = Budgets(database)
+
+    async def snapshot(self, work: Callable[[Ledger], Awaitable[Made]]) -> Made:
+        """Run `work`, which only reads, on the ledger of one instant: one transaction for all that it reads."""
+        database = self._database
+
+        async def joined(connection: AsyncConnection) -> Made:
+            return await work(Ledger(Joined(database, connection, writes=False)))
+
+        return await database.read(joined)
+
+    async def together(self, work: Callable[[Ledger], Awaitable[Made]]) -> Made:
+        """Run `work` in one transaction that writes alone: all that it writes is kept, or nothing. It must be quick."""
+        database = self._database
+
+        async def joined(connection: AsyncConnection) -> Made:
+            return await work(Ledger(Joined(database, connection, writes=True)))
+
+        return await database.write(joined)
 
 
 @dataclass(frozen=True, slots=True)

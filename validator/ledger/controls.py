@@ -87,6 +87,20 @@ class Controls:
 
         return await self._database.read(work)
 
+    async def of(self, host: str) -> dict[ControlKey, ControlMade]:
+        """The last ones at `host`, under every key."""
+        query = select(CONTROLS).where(_C.host == host)
+
+        async def work(connection: AsyncConnection) -> dict[ControlKey, ControlMade]:
+            return {
+                ControlKey(
+                    host=host, realm=row.realm, service=row.service, scheme=row.scheme, step=row.step, repository=row.repository
+                ): ControlMade(ControlResult(row.result), row.at, row.detail)
+                for row in await connection.execute(query)
+            }  # fmt: skip
+
+        return await self._database.read(work)
+
     async def put(self, key: ControlKey, result: ControlResult, *, detail: str = "", now: datetime) -> None:
         """A control was made."""
         values = {

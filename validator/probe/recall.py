@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -12,8 +12,9 @@ from yarl import URL
 from validator.evidence import Control, Demand, Evidence, Known, ManifestSeen, Opinion, OpinionSeen, Party, Step
 from validator.ledger import Ledger
 from validator.ledger.budgets import BudgetClass
-from validator.ledger.controls import AnonymousResult, ControlKey, ControlResult
+from validator.ledger.controls import AnonymousMade, AnonymousResult, ControlKey, ControlMade, ControlResult
 from validator.ledger.facts import FingerprintFacts
+from validator.ledger.illness import Sign
 from validator.protocol.manifest import Child, ManifestFacts, ManifestKind, Platform
 from validator.providers import Provider
 from validator.registry.reach import Reach, bearer_demand
@@ -51,18 +52,16 @@ class Recall:
         self, *, reach: Reach, provider: Provider, demand: Demand | None, age_s: float, fingerprint: Fingerprint | None, repository: str,
         now: datetime, elsewhere: tuple[str, URL] | None,
     ) -> Known:  # fmt: skip
-        """Everything that a plan may build on; what is too old is left out."""
+        """Everything that a plan may build on, of one instant; what is too old is left out."""
+        made, kept, facts, signs = await self.ledger.snapshot(lambda ledger: self._read(ledger, fingerprint, repository, now))
         pace = provider.pace
         fresh = demand if demand is not None and age_s <= pace.challenge_fresh_s else None
-        controls, anyone = await self._controls(demand, repository, now, timedelta(seconds=pace.control_fresh_s))
-        kept = await self.ledger.anonymous_controls.get(self.host, repository) if repository else None
+        controls, anyone = _controls(self.host, made, demand, repository, now - timedelta(seconds=pace.control_fresh_s))
         anonymous = Control.UNCLEAR
         if kept is not None and now - kept.at <= ANONYMOUS_FRESH:
             anonymous = {AnonymousResult.REFUSED: Control.REFUSED, AnonymousResult.OPEN: Control.ACCEPTED}.get(kept.result, Control.UNCLEAR)
-        facts = await self.ledger.facts.of(self.host, fingerprint) if fingerprint is not None else None
-        signs = await self.ledger.illness.since(self.host, now - timedelta(days=30))
         nowhere = [sign.at for sign in signs if sign.kind == Reason.DNS_NXDOMAIN]
-        opinion_control = await self.ledger.controls.get(_opinion_key(self.host, provider))
+        opinion_control = made.get(_opinion_key(self.host, provider))
         return Known(
             durable=self.ledger.durable,
             challenge=fresh,
@@ -78,7 +77,7 @@ class Recall:
             refused_age_s=_age(facts.refused_since_accepted(), now) if facts is not None else None,
             denied_age_s=_denied(facts, now, pace.confirm_after_s),
             opinion=_opinion(facts, now),
-            was_registry=await self.ledger.challenges.known_registry(self.host),
+            was_registry=demand is not None,  # a host's challenge is kept for ever
             nxdomain_age_s=_age(nowhere[0], now) if nowhere else None,
             ill=any(sign.kind in _ILL and now - sign.at <= ILL_FOR for sign in signs),
             elsewhere=elsewhere[1] if elsewhere is not None else None,
@@ -86,21 +85,13 @@ class Recall:
             scope_accepts_anyone=anyone,
         )
 
-    async def _controls(self, demand: Demand | None, repository: str, now: datetime, fresh: timedelta) -> tuple[dict[Step, Control], bool]:
-        found: dict[Step, Control] = {}
-        anyone = False
-        for step in _STEPS:
-            for scheme in (demand,) if demand is not None else (Demand(scheme="basic"),):
-                made = await self.ledger.controls.made(_key(self.host, scheme, step))
-                young = {name: kept for name, kept in made.items() if now - kept.at <= fresh}
-                if step is Step.SCOPED:
-                    anyone = any(kept.result is ControlResult.ACCEPTED for kept in young.values())
-                kept_here = young.get("" if step is Step.LOGIN else repository)
-                if kept_here is not None:
-                    found[step] = _control(kept_here.result, kept_here.detail)
-                elif step is Step.SCOPED and anyone and repository:
-                    found[step] = Control.ACCEPTED
-        return found, anyone
+    async def _read(
+        self, ledger: Ledger, fingerprint: Fingerprint | None, repository: str, now: datetime
+    ) -> tuple[dict[ControlKey, ControlMade], AnonymousMade | None, FingerprintFacts | None, tuple[Sign, ...]]:  # fmt: skip
+        made = await ledger.controls.of(self.host)
+        kept = await ledger.anonymous_controls.get(self.host, repository) if repository else None
+        facts = await ledger.facts.of(self.host, fingerprint) if fingerprint is not None else None
+        return made, kept, facts, await ledger.illness.since(self.host, now - timedelta(days=30))
 
     async def platforms_of(self, digest: str) -> ManifestSeen | None:
         """What the manifest `digest` holds, for ever, if it was ever read."""
@@ -114,8 +105,16 @@ class Recall:
     ) -> None:  # fmt: skip
         """Keep what this evidence shows: challenge, controls, facts of the secret, platforms, signs of illness.
 
-        `proven`: the verdict is `valid`, so that the secret counts as one that was good.
+        `proven`: the verdict is `valid`, so that the secret counts as one that was good. All of it is kept, or nothing.
         """
+        if evidence.exchanges:
+            await self.ledger.together(
+                lambda ledger: replace(self, ledger=ledger)._remember(evidence, provider, fingerprint, now, proven=proven)
+            )  # fmt: skip
+
+    async def _remember(
+        self, evidence: Evidence, provider: Provider, fingerprint: Fingerprint | None, now: datetime, *, proven: bool
+    ) -> None:  # fmt: skip
         recognised = provider.key if provider.recognise is not None else ""
         ledger, traits = self.ledger, provider.traits
         demand, _ = evidence.challenged()
@@ -164,6 +163,9 @@ class Recall:
 
     async def _remember_secret(self, evidence: Evidence, provider: Provider, fingerprint: Fingerprint, proven: bool) -> None:
         facts = self.ledger.facts
+        # a scoped login alone says nothing of the secret where anybody gets a scoped token (Harbor)
+        judged = proven or provider.traits.scope_blind or bool(evidence.of(Step.LOGIN, party=Party.SUBJECT))
+        accepted = judged and secret_reading(evidence, provider.traits).meaning is Meaning.ACCEPTED
         for exchange in evidence.of(Step.LOGIN, Step.SCOPED, Step.OPINION, party=Party.SUBJECT):
             at = datetime.fromtimestamp(exchange.at, UTC)
             if exchange.step is Step.OPINION:
@@ -177,15 +179,32 @@ class Recall:
                     await facts.refused(self.host, fingerprint, now=at)
                 case Meaning.DENIED if exchange.step is Step.LOGIN:
                     await facts.denied(self.host, fingerprint, now=at)
-                case _ if exchange.authorized:
+                case _ if exchange.authorized and not accepted:
                     await facts.asked(self.host, fingerprint, now=at)
                 case _:
                     continue
-        # a scoped login alone says nothing of the secret where anybody gets a scoped token (Harbor)
-        judged = proven or provider.traits.scope_blind or bool(evidence.of(Step.LOGIN, party=Party.SUBJECT))
-        if judged and secret_reading(evidence, provider.traits).meaning is Meaning.ACCEPTED:
+        if accepted:
             last = evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT)[-1]
             await facts.accepted(self.host, fingerprint, proven=proven, now=datetime.fromtimestamp(last.at, UTC))
+
+
+def _controls(
+    host: str, made: Mapping[ControlKey, ControlMade], demand: Demand | None, repository: str, since: datetime
+) -> tuple[dict[Step, Control], bool]:  # fmt: skip
+    """What the controls made from `since` on say of each step, and whether a scoped one was accepted for any repository."""
+    found: dict[Step, Control] = {}
+    anyone = False
+    for step in _STEPS:
+        wanted = _key(host, demand if demand is not None else Demand(scheme="basic"), step)
+        young = {key.repository: kept for key, kept in made.items() if replace(key, repository="") == wanted and kept.at >= since}
+        if step is Step.SCOPED:
+            anyone = any(kept.result is ControlResult.ACCEPTED for kept in young.values())
+        kept_here = young.get("" if step is Step.LOGIN else repository)
+        if kept_here is not None:
+            found[step] = _control(kept_here.result, kept_here.detail)
+        elif step is Step.SCOPED and anyone and repository:
+            found[step] = Control.ACCEPTED
+    return found, anyone
 
 
 def budget_class(known: Known) -> BudgetClass:

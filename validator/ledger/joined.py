@@ -1,0 +1,42 @@
+"""Several parts of the ledger in one transaction: the same calls, on one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from validator.errors import Bug
+from validator.ledger.base import Database
+
+Made = TypeVar("Made")
+
+
+class Joined(Database):
+    """A database whose every call joins the transaction of `connection`; gone with it. Writing in a snapshot raises `Bug`."""
+
+    def __init__(self, database: Database, connection: AsyncConnection, *, writes: bool) -> None:
+        self.path = database.path
+        self.durable = database.durable
+        self._connection = connection
+        self._writes = writes
+
+    @property
+    def read_only(self) -> bool:
+        """True in a snapshot."""
+        return not self._writes
+
+    async def read(self, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
+        """Run `work` in the transaction that is open."""
+        return await work(self._connection)
+
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
+        """Run `work` in the transaction that is open, which keeps all or nothing."""
+        if not self._writes:
+            raise Bug("a write inside a snapshot of the ledger")
+        return await work(self._connection)
+
+    async def scrub(self) -> None:
+        """Nothing: only a database of its own can be scrubbed."""
+        raise Bug("a scrub inside a transaction of the ledger")
