@@ -211,7 +211,9 @@ async def _exchange(session: aiohttp.ClientSession, request: Request, context: s
             failure = Failure.BODY_TOO_LARGE if encoding is None else Failure.PROTOCOL  # against our wish, and a bomb perhaps
             raise NetworkFault(failure, status=response.status, ms=_since(started), written=True, front=body)
     except BaseException:
-        response.close()  # never drained, never kept
+        if response.connection is not None and response.connection.transport is not None:
+            response.connection.transport.abort()  # not drained, not kept, and no last word of TLS waited for
+        response.close()
         raise
     response.release()
     return Answer(status=response.status, headers=headers, body=body, encoding=encoding, ms=_since(started))

@@ -81,15 +81,22 @@ def _ends_with(protocol: ResponseHandler | None, content: aiohttp.StreamReader) 
         return
 
     def ended(connection: asyncio.Future[None]) -> None:
-        connection.exception()  # seen, or asyncio complains that nobody looked
         if not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError())
 
+    closed.remove_done_callback(_looked_at)  # one of it a connection, however many answers it carries
+    closed.add_done_callback(_looked_at)
     closed.add_done_callback(ended)
     try:
         yield
     finally:
         closed.remove_done_callback(ended)
+
+
+def _looked_at(connection: asyncio.Future[None]) -> None:
+    """asyncio complains of an error that nobody looked at; it is in the answer's, too."""
+    if not connection.cancelled():
+        connection.exception()
 
 
 def encoding_of(headers: tuple[tuple[str, str], ...]) -> str | None:
