@@ -139,6 +139,7 @@ class Site(Hostile):
         super().__init__({**usual(realm), **(scripted or {})})
         self.secret = secret
         self.asked_of: list[Asked] = []
+        self._ends: list[asyncio.StreamWriter] = []
 
     @property
     def steps(self) -> list[str]:
@@ -169,6 +170,17 @@ class Site(Hostile):
         if "/manifests/" in request.path:
             return ("H" if request.method == "HEAD" else "G") + party
         return ("B" + party) if "/blobs/" in request.path else request.path
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._ends.append(writer)
+        await super()._serve(reader, writer)
+
+    async def stop(self) -> None:
+        """Close all, those too that wait for the other side's last word in TLS."""
+        await super().stop()
+        for writer in self._ends:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
     def _next(self, request: WireRequest) -> Script:
         for name in (request.path, self.step(request)):
