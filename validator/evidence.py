@@ -70,6 +70,8 @@ class Failure(StrEnum):
     UNSAFE_REDIRECT = "unsafe_redirect"
     INSECURE_SCHEME = "insecure_scheme"
     BUDGET_SPENT = "budget_spent"
+    ADDRESS_BANNED = "address_banned"
+    """Not sent: the registry said a while ago that our address is banned, and that lasts."""
     NOT_MADE = "control_missing"
     """A control that may not be made here: no durable ledger, or switched off."""
 
@@ -243,6 +245,8 @@ class Known:
     no_registry_age_s: float | None = None
     nxdomain_age_s: float | None = None
     ill: bool = False
+    banned_left_s: float = 0.0
+    """So much longer our address is thought banned; no login is sent meanwhile."""
     elsewhere: URL | None = None
     elsewhere_host: str = ""
     """Another registry to compare with: where it is pinged, and its name in the settings."""

@@ -164,6 +164,11 @@ def _masked(found: re.Match[str]) -> str:
     return f" {MASK}" if found[0][0].isspace() else MASK
 
 
+def holds_secret(text: str) -> bool:
+    """True if a secret that is known (`hiding`) stands in `text`, in any of its forms of four characters or more."""
+    return any(len(form.get_secret_value()) >= 4 and form.get_secret_value() in text for form in known_secrets.get())
+
+
 def _shown_value(pair: re.Match[str]) -> str:
     return pair[0] if pair[1] in _SHOWN_QUERY else f"{pair[1]}={MASK}"
 

@@ -7,6 +7,7 @@ means an anonymous pull. registries/README.md 3.3 and 6.4. No HTTP server and no
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Final
 
 from validator.config import AuthsKey
 from validator.credential import DOCKER_HUB, Credential, Host, UnreadableRegistry, canonical_host, kubelet_order
-from validator.evidence import Asker
+from validator.evidence import Asker, Party, Step
 from validator.probe import Inquiry, Probe, Probed
 from validator.protocol.manifest import Platform
 from validator.protocol.reference import InvalidReference, Reference, parse_reference
@@ -24,6 +25,11 @@ from validator.verdict import Hint, ImageOutcome, ImageVerdict, Outcome, Reason,
 
 _PULLED: Final = frozenset({Reason.PULL_OK, Reason.PUBLIC, Reason.PLATFORM_MISSING, Reason.PLATFORM_MISMATCH, Reason.UNSUPPORTED_MANIFEST})
 """The registry handed the manifest out: a kubelet tries no further key."""
+
+_NODES_BRING: Final = re.compile(
+    r"[0-9]{12}\.dkr\.ecr[a-z0-9.-]*\.amazonaws\.com(\.cn)?|([a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev|[a-z0-9-]+\.azurecr\.io"
+)
+"""Hosts whose clouds give their nodes credentials of their own (registries/others.md G12)."""
 
 Held = Credential | UnreadableRow
 
@@ -86,6 +92,13 @@ def combine(tried: Sequence[Tried]) -> tuple[ImageVerdict, str | None]:
     return replace(chosen.image, hints=hints), None
 
 
+def without_key(image: ImageVerdict, host: str) -> ImageVerdict:
+    """What an anonymous answer means where no stored key matches: the nodes of some clouds pull all the same. Pure."""
+    if image.reason is Reason.NO_CREDENTIAL and _NODES_BRING.fullmatch(host):
+        return replace(image, outcome=ImageOutcome.UNKNOWN, reason=Reason.NODE_CREDENTIALS_POSSIBLE)
+    return image
+
+
 def auths_of(credential: Held, written_as: AuthsKey) -> str:
     """The key of `auths` under which the platform writes a credential into the pull secret."""
     scope = credential.scope
@@ -117,8 +130,31 @@ def _host(reference: Reference) -> str:
 
 
 @dataclass(slots=True)
+class _Gate:
+    """Lets one image at a time ask with a credential until the registry has not refused it; `refused` holds its last word.
+
+    Else a dead key would be refused twice for each image, and spend the budget that the others need.
+    """
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    open: bool = False
+    refused: Tried | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What all images of one pre-flight share; `ends` is the loop's time of the deadline."""
+
+    group: tuple[Reference, ...]
+    held: tuple[Held, ...]
+    platform: Platform | None
+    ends: float
+    gates: dict[str, _Gate] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class Preflight:
-    """Foretells images by probes; `monotonic` measures deadlines through the running loop."""
+    """Foretells images by probes; deadlines are measured by the running loop's clock."""
 
     probe: Probe
     written_as: AuthsKey = AuthsKey.AUTO
@@ -130,58 +166,71 @@ class Preflight:
     async def foretell(self, images: Sequence[str], held: Sequence[Held], *, platform: Platform | None, deadline_s: float) -> Foretelling:
         """Every image side by side, one and the same asked once; what has no answer by the deadline is `unknown (deadline)`."""
         parsed = {text: _parsed(text) for text in images}
-        group = [one for one in parsed.values() if isinstance(one, Reference)]
-        asked: dict[str, asyncio.Task[Foretold]] = {}
+        group = tuple(dict.fromkeys(one for one in parsed.values() if isinstance(one, Reference)))
         ends = asyncio.get_running_loop().time() + deadline_s
+        request = _Request(group=group, held=tuple(held), platform=platform, ends=ends)
         async with asyncio.TaskGroup() as tasks:
-            for reference in group:
-                if str(reference) not in asked:
-                    asked[str(reference)] = tasks.create_task(self._by(ends, reference, group, held, platform))
-        answers: list[Foretold] = []
-        for text, one in parsed.items():
-            found = self._invalid(text, one) if isinstance(one, str) else replace(asked[str(one)].result(), image=text)
-            answers.append(found)
-        return Foretelling(tuple(next(a for a in answers if a.image == text) for text in images))
+            asked = {reference: tasks.create_task(self._by_the_end(request, reference)) for reference in group}
+        return Foretelling(tuple(
+            self._invalid(text, one) if isinstance(one := parsed[text], str) else replace(asked[one].result(), image=text) for text in images
+        ))  # fmt: skip
 
-    async def _by(self, ends: float, image: Reference, group: Sequence[Reference], held: Sequence[Held], platform: Platform | None) -> Foretold:
+    async def _by_the_end(self, request: _Request, image: Reference) -> Foretold:
         try:
-            async with asyncio.timeout_at(ends):
-                return await self._foretold(image, group, held, platform)
+            async with asyncio.timeout_at(request.ends) as limit:
+                return await self._foretold(request, image)
         except TimeoutError:
-            late = ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.DEADLINE)
-            return Foretold(image=str(image), verdict=late, provider=provider_for(Host(_host(image))), checked_at=self.now())
+            if not limit.expired():
+                raise
+        late = ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.DEADLINE)
+        return Foretold(image=str(image), verdict=late, provider=provider_for(Host(_host(image))), checked_at=self.now())
 
-    async def _foretold(self, image: Reference, group: Sequence[Reference], held: Sequence[Held], platform: Platform | None) -> Foretold:
+    async def _foretold(self, request: _Request, image: Reference) -> Foretold:
         host = Host(_host(image))
-        candidates = matching(held, image, group, self.written_as)
-        tried: list[Tried] = []
-        provider = provider_for(host)
+        candidates = matching(request.held, image, request.group, self.written_as)
+        provider, tried, via = provider_for(host), [], None
         for one in candidates:
-            if isinstance(one, UnreadableRow):
-                verdict = Verdict(outcome=Outcome.UNKNOWN, reason=Reason.UNREADABLE)
-                tried.append(Tried(one.name, verdict, ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.UNREADABLE)))
-                continue
-            probed = await self._ask(host, one, image, platform)
-            provider = probed.provider
-            if probed.verdict.image is not None:
-                tried.append(Tried(one.name, probed.verdict, probed.verdict.image))
-            if tried and tried[-1].image.reason in _PULLED:
+            made, provider = await self._try(request, host, one, image, provider)
+            tried.append(made)
+            if made.image.reason in _PULLED:
                 break
-        if not candidates:
-            probed = await self._ask(host, None, image, platform)
-            provider = probed.provider
-            verdict_of_image, via = probed.verdict.image, None
+        if tried:
+            told, via = combine(tried)
+            if told.reason is Reason.CREDENTIAL_REFUSED and Hint.PUBLIC_IMAGE not in told.hints:
+                told = await self._seen_public(request, host, image, told)
         else:
-            verdict_of_image, via = combine(tried)
-        if verdict_of_image is None:
-            verdict_of_image = ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.PROTOCOL)
-        unused = self._unused(held, host, image, candidates)
-        if unused:
-            verdict_of_image = replace(verdict_of_image, hints=(*verdict_of_image.hints, Hint.DOCKER_HUB_KEY_UNUSED))
-        why = _named(tried, verdict_of_image)
+            probed = await self._ask(request, host, None, image)
+            told, provider = without_key(_of_image(probed), host), probed.provider
+        if self._unused(request.held, host, image, candidates):
+            told = replace(told, hints=(*told.hints, Hint.DOCKER_HUB_KEY_UNUSED))
         return Foretold(
-            image=str(image), verdict=verdict_of_image, via=via, tried=tuple(tried), provider=provider, checked_at=self.now(), why=why
+            image=str(image), verdict=told, via=via, tried=tuple(tried), provider=provider, checked_at=self.now(), why=_named(tried, told)
         )  # fmt: skip
+
+    async def _try(self, request: _Request, host: Host, one: Held, image: Reference, provider: Provider) -> tuple[Tried, Provider]:
+        """What one credential comes to at `image`, and whose rules held."""
+        if isinstance(one, UnreadableRow):
+            verdict = Verdict(outcome=Outcome.UNKNOWN, reason=Reason.UNREADABLE)
+            return Tried(one.name, verdict, ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.UNREADABLE)), provider
+        gate = request.gates.setdefault(one.name, _Gate())
+        if not gate.open:
+            async with gate.lock:
+                if gate.refused is not None:
+                    return gate.refused, provider
+                if not gate.open:
+                    probed = await self._ask(request, host, one, image)
+                    made = Tried(one.name, probed.verdict, _of_image(probed))
+                    gate.open = not _was_refused(probed)
+                    if made.image.reason is Reason.CREDENTIAL_REFUSED:
+                        gate.refused = replace(made, image=replace(made.image, hints=()))
+                    return made, probed.provider
+        probed = await self._ask(request, host, one, image)
+        return Tried(one.name, probed.verdict, _of_image(probed)), probed.provider
+
+    async def _seen_public(self, request: _Request, host: Host, image: Reference, told: ImageVerdict) -> ImageVerdict:
+        """The same, with the hint that anybody could pull the image if it was not for the dead key."""
+        alone = _of_image(await self._ask(request, host, None, image))
+        return replace(told, hints=(*told.hints, Hint.PUBLIC_IMAGE)) if alone.reason is Reason.PUBLIC else told
 
     def _unused(self, held: Sequence[Held], host: Host, image: Reference, candidates: Sequence[Held]) -> bool:
         """True if a Docker Hub credential covers the image and is written under a name that no node looks up."""
@@ -189,12 +238,21 @@ class Preflight:
             return False
         return any(one.scope.covers(host, image.repository) for one in held)
 
-    async def _ask(self, host: Host, credential: Credential | None, image: Reference, platform: Platform | None) -> Probed:
-        return await self.probe.ask(Inquiry(host=host, credential=credential, image=image, platform=platform, asker=Asker.PREFLIGHT))
+    async def _ask(self, request: _Request, host: Host, credential: Credential | None, image: Reference) -> Probed:
+        return await self.probe.ask(Inquiry(host=host, credential=credential, image=image, platform=request.platform, asker=Asker.PREFLIGHT))
 
     def _invalid(self, text: str, why: str) -> Foretold:
         bad = ImageVerdict(outcome=ImageOutcome.NOT_FOUND, reason=Reason.INVALID_REFERENCE)
         return Foretold(image=text, verdict=bad, provider=provider_for(DOCKER_HUB), checked_at=self.now(), why=why)
+
+
+def _of_image(probed: Probed) -> ImageVerdict:
+    return probed.verdict.image or ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.PROTOCOL)
+
+
+def _was_refused(probed: Probed) -> bool:
+    """True if a login with the credential got a no: the next image's must not go out beside others."""
+    return any(e.status in (401, 403) for e in probed.evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT))
 
 
 def _parsed(text: str) -> Reference | str:

@@ -21,7 +21,7 @@ ROWS = {
     "evidence": 3,
     "verdict": 4, "status": 4.5,
     "providers": 5, "config": 5, "logs": 5, "metrics": 5,
-    "registry": 6, "stores": 6, "ledger": 6, "notifiers": 6,
+    "registry": 6, "stores": 6, "ledger": 6, "notifiers": 6, "workload": 6,
     "probe": 7,
     "preflight": 8, "sweep": 8,
     "lanes": 9, "api": 9,

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.cases.network import Net, World
 from tests.cases.rows import SAID
 from tests.cases.running import cli
-from tests.cases.servers import Net, World
 
 __all__ = ["cli"]
 

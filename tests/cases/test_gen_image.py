@@ -82,9 +82,18 @@ async def test_a_control_at_one_step_says_nothing_of_another(row: Row, cli: Cli)
     known = Known(challenge=Demand(scheme="bearer"), controls=MappingProxyType({Step.LOGIN: Control.REFUSED}))
     subject = Subject(host="reg.test", username="jane", repository=REPOSITORY, reference="1", own=True)
     scoped = Exchange(
-        step=Step.SCOPED, party=Party.SUBJECT, method="GET", url="https://auth.reg.test/token", status=200, authorized=True, grant=Grant(), repository=REPOSITORY
+        step=Step.SCOPED,
+        party=Party.SUBJECT,
+        method="GET",
+        url="https://auth.reg.test/token",
+        status=200,
+        authorized=True,
+        grant=Grant(),
+        repository=REPOSITORY,
     )
-    head = replace(scoped, step=Step.PULL, method="HEAD", url="https://reg.test/v2/team/app/manifests/1", grant=None, manifest=ManifestSeen(kind="image"))
+    head = replace(
+        scoped, step=Step.PULL, method="HEAD", url="https://reg.test/v2/team/app/manifests/1", grant=None, manifest=ManifestSeen(kind="image")
+    )
     anonymous = [replace(scoped, party=Party.ANONYMOUS, authorized=False), replace(head, party=Party.ANONYMOUS)]
     verdict = decide(Evidence(subject, known, (scoped, head, *anonymous)))
     row.agrees("credential", f"{verdict.outcome} ({verdict.reason})")

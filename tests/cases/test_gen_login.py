@@ -240,7 +240,7 @@ async def test_a_403_twice_apart_is_a_login_that_is_denied(row: Row, cli: Cli) -
 
 @case("GEN-51")
 async def test_without_a_ledger_no_control_is_made(row: Row, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("validator.probe.is_loopback", lambda url: False)
+    monkeypatch.setattr("validator.probe.places.is_loopback", lambda url: False)
     async with Scripted({}) as registry:
         cli.registries = registry.settings()
         for ephemeral in (("--ephemeral",),):

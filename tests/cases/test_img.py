@@ -27,7 +27,14 @@ BAD: Final[dict[str, list[str]]] = {
     "IMG-04": ["reg.test/Team/app"],
     "IMG-06": ["nginx@sha256:" + "a" * 63, "nginx@sha256:" + "A" * 64, "nginx@sha257:" + "a" * 64],
     "IMG-07": [
-        "https://reg.test/app", " reg.test/app", "reg.test/app:", "reg.test/app@", "reg.test/a..b/c", "reg.test/a___b", "reg.test/-a", "a" * 64,
+        "https://reg.test/app",
+        " reg.test/app",
+        "reg.test/app:",
+        "reg.test/app@",
+        "reg.test/a..b/c",
+        "reg.test/a___b",
+        "reg.test/-a",
+        "a" * 64,
     ],  # fmt: skip
     "IMG-08": ["[fe80::1%25eth0]/app", "reg.test:0/app", "reg.test:70000/app"],
     "IMG-09": ["a/" + "b" * 255, "nginx:" + "t" * 129],

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import pytest
 
+from tests.cases.network import World
 from tests.cases.rows import Row, case
-from tests.cases.servers import BEARERS, IMAGE, Site, World, bare, page, refused, reply, scripts, token
+from tests.cases.servers import BEARERS, IMAGE, Site, bare, page, refused, reply, token
 from validator.config import Settings
-from validator.emulator.hostile import Pause, Script
+from validator.emulator.hostile import Pause, Script, scripts
 
 WHOLE: Final = json.dumps({"token": BEARERS["+"]}).encode()
 PENDING: Final = {"NET-31": "the deadline is pre-flight's"}

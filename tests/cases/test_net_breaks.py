@@ -11,9 +11,10 @@ from typing import Final
 
 import pytest
 
+from tests.cases.network import Net, World
 from tests.cases.rows import Row, case
-from tests.cases.servers import BEARERS, IMAGE, Net, Site, World, demanding, refused, scripts, token
-from validator.emulator.hostile import Script
+from tests.cases.servers import BEARERS, IMAGE, Site, demanding, refused, token
+from validator.emulator.hostile import Script, scripts
 from validator.registry.base import Answer, Network, Request
 from validator.registry.transport import AiohttpTransport
 
@@ -38,7 +39,8 @@ class Patient(AiohttpTransport):
         self._net = net
 
     async def send(self, request: Request) -> Answer:
-        while request.url.path == "/token" and any(opened.fileno() != -1 for opened in self._net.sockets):
+        # the closing is the event loop's own doing, in another thread: no event tells it
+        while request.url.path == "/token" and any(opened.fileno() != -1 for opened in self._net.sockets):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         return await super().send(request)
 

@@ -6,14 +6,15 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
 
+from tests.cases.network import World
 from tests.cases.rows import Row, case
-from tests.cases.servers import USERNAME, World
+from tests.cases.servers import USERNAME
 from validator.app import open_store
 from validator.config import Settings, load_settings
 from validator.emulator.hostile import full_backlog

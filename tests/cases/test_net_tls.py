@@ -10,8 +10,8 @@ from typing import Final, Literal
 import pytest
 import trustme
 
+from tests.cases.network import World
 from tests.cases.rows import Row, case
-from tests.cases.servers import World
 
 
 def past(world: World, *names: str) -> ssl.SSLContext:

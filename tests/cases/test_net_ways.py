@@ -6,8 +6,9 @@ from typing import Final
 
 import pytest
 
+from tests.cases.network import World
 from tests.cases.rows import Row, case
-from tests.cases.servers import BEARERS, IMAGE, USERNAME, World, bare, challenged, demanding, hidden_from, led, manifest, page, reply, shown, token
+from tests.cases.servers import BEARERS, IMAGE, USERNAME, bare, challenged, demanding, hidden_from, led, manifest, page, reply, shown, token
 from validator.emulator.hostile import Mode, Proxy, Script
 
 PENDING: Final = {"NET-33": "a sweep's silence before the confirmation: with the states", "NET-34": "the statuses of a sweep: with the states"}
@@ -86,7 +87,9 @@ async def test_a_portals_redirect_is_not_followed(row: Row, status: int, world: 
 @pytest.mark.parametrize("to", ["/v2", "https://reg.test/v2", "//reg.test/elsewhere/v2", "HTTPS://REG.TEST:443/v2?x=1", "./"])
 @case("NET-24")
 async def test_a_ping_may_be_led_on_the_same_host(row: Row, to: str, world: World) -> None:
-    site = await world.serve({"/v2/": [led(301, to), demanding("https://auth.reg.test/token")], "/elsewhere/v2": demanding("https://auth.reg.test/token")})
+    site = await world.serve(
+        {"/v2/": [led(301, to), demanding("https://auth.reg.test/token")], "/elsewhere/v2": demanding("https://auth.reg.test/token")}
+    )
     site.script("/v2", demanding("https://auth.reg.test/token"))
     row.holds(await world.check())
     assert len(site.secrets) == 1

@@ -6,8 +6,9 @@ from typing import Final
 
 import pytest
 
+from tests.cases.network import World
 from tests.cases.rows import Row, case
-from tests.cases.servers import CONFIG_DIGEST, IMAGE, NEVER_DIALLED, World, demanding, led, reply
+from tests.cases.servers import CONFIG_DIGEST, IMAGE, NEVER_DIALLED, demanding, led, reply
 from validator.emulator.hostile import Script
 
 PRIVATE: Final = ("10.0.0.5", "127.0.0.1", "100.100.100.200", "192.168.1.1", "169.254.1.1", "fd00::1", "::1", "fe80::1", "64:ff9b::a00:5", "0.0.0.0")
@@ -87,7 +88,9 @@ async def test_an_address_in_any_spelling_is_an_address(row: Row, registry: str,
     assert all(step["status"] is None for step in result.shown["evidence"])
 
 
-@pytest.mark.parametrize("realm", [f"https://{text}/token" for text in ("2130706433", "0x7f.1", "[::ffff:10.0.0.1]", "[64:ff9b::a9fe:a9fe]", "0.0.0.0", "[::]")])
+@pytest.mark.parametrize(
+    "realm", [f"https://{text}/token" for text in ("2130706433", "0x7f.1", "[::ffff:10.0.0.1]", "[64:ff9b::a9fe:a9fe]", "0.0.0.0", "[::]")]
+)
 async def test_an_address_in_any_spelling_is_no_realm(realm: str, world: World) -> None:
     site = await world.serve({"P": demanding(realm)})
     assert (await world.check()).credential == "unknown (unsafe_realm)"

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pytest
 
+from tests.cases.network import World
 from tests.cases.rows import Row, case
 from tests.cases.running import Result
-from tests.cases.servers import BEARERS, IMAGE, SECRET, OCI, World, bare, challenged, manifest, page, refused, reply, scripts, shown
-from validator.emulator.hostile import Script
+from tests.cases.servers import BEARERS, IMAGE, OCI, SECRET, bare, challenged, manifest, page, refused, reply, shown
+from validator.emulator.hostile import Script, scripts
 
 MB: Final = 1024 * 1024
 BOMB: Final = reply(200, gzip.compress(bytes(10 * MB)) * 30, {"Content-Encoding": "gzip"}, keep=False)
@@ -71,7 +72,13 @@ async def test_a_token_that_cannot_travel_is_none(row: Row, body: object, world:
 
 
 ANSI: Final = "\x1b[31mred\x1b]0;title\x07 <script>alert(1)</script> \u202egnp.exe \x9b2J"
-LONG: Final = {"escapes and script": ANSI, "1 MB": ANSI + " no" * 350_000, "a long word": "A" * MB, "beyond ASCII": "é" * MB, "quotes": '"\\' * 40_000}
+LONG: Final = {
+    "escapes and script": ANSI,
+    "1 MB": ANSI + " no" * 350_000,
+    "a long word": "A" * MB,
+    "beyond ASCII": "é" * MB,
+    "quotes": '"\\' * 40_000,
+}
 
 
 @pytest.mark.parametrize("message", LONG.values(), ids=LONG.keys())
@@ -174,7 +181,7 @@ async def test_an_odd_challenge_costs_nothing_and_gets_nothing(row: Row, script:
 async def test_a_good_challenge_among_many_is_found(world: World) -> None:
     good = 'Bearer realm="https://auth.reg.test/token",service="reg.test"'
     many = [f'Scheme{number} realm="r{number}"' for number in range(40)]
-    site = await world.serve({"P": challenged(*many, f"Negotiate abc==, Digest realm=\"x\", {good}")})
+    site = await world.serve({"P": challenged(*many, f'Negotiate abc==, Digest realm="x", {good}')})
     assert (await world.check()).credential == "valid (login_accepted)"
     assert len(site.secrets) == 1
 

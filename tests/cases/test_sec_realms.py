@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import pytest
 
+from tests.cases.network import World
 from tests.cases.rows import Row, case
-from tests.cases.servers import NEVER_DIALLED, REALM, World, demanding
+from tests.cases.servers import NEVER_DIALLED, REALM, demanding
 
 PLACES: Final = ("reg.test", "auth.reg.test", "evil.test", "reg.test.evil.test", "evilreg.test", "a.azurecr.io", "b.azurecr.io", "auth", "registry")
 
@@ -69,7 +70,8 @@ async def test_a_disguised_realm_gets_nothing(row: Row, realm: str, world: World
 
 FOLDED: Final = {
     "case, dot and port": "https://AUTH.Reg.Test.:443/token", "case": "HTTPS://AUTH.REG.TEST/token", "the port": "https://auth.reg.test:443/token",
-    "full-width letters": "https://ａｕｔｈ.reg.test/token", "the registry itself": "https://reg.test/token", "relative": "/token", "a query": f"{REALM}?k=1&service=x",
+    "full-width letters": "https://ａｕｔｈ.reg.test/token", "the registry itself": "https://reg.test/token", "relative": "/token",
+    "a query": f"{REALM}?k=1&service=x",
 }  # fmt: skip
 
 
@@ -109,7 +111,8 @@ async def test_a_neighbour_under_a_shared_suffix_is_a_stranger(row: Row, registr
 
 
 @pytest.mark.parametrize(
-    ("registry", "realm"), [("registry", "https://auth/token"), ("registry.localhost", "https://auth.localhost/token"), ("registry", "https://registry:5000/token")]
+    ("registry", "realm"),
+    [("registry", "https://auth/token"), ("registry.localhost", "https://auth.localhost/token"), ("registry", "https://registry:5000/token")],
 )
 @case("SEC-06")
 async def test_single_labels_are_not_related(row: Row, registry: str, realm: str, world: World) -> None:

@@ -14,9 +14,7 @@ from validator.emulator.dockerhub import DockerHub, Level, Outage, State
 
 PUBLIC, OWN, SHARED, BARRED, HIDDEN = "library/alpine", "ada/private", "acme/app", "acme/barred", "globex/secret"
 REFUSED = b'{"details":"incorrect username or password"}\n'
-TOKEN_REQUIRED = (
-    b'{"details":"your account must log in with a Personal Access Token (PAT) - learn more at docs.docker.com/go/access-tokens"}\n'
-)
+TOKEN_REQUIRED = b'{"details":"your account must log in with a Personal Access Token (PAT) - learn more at docs.docker.com/go/access-tokens"}\n'
 NARROW = b'{"details":"access token has insufficient scopes"}\n'
 
 
@@ -40,9 +38,7 @@ async def exchange(hub: DockerHub, ask: Ask, name: str | None, *repositories: st
     return await ask(url, login=login(hub, name))
 
 
-async def manifest(
-    hub: DockerHub, ask: Ask, name: str | None, repository: str, method: str = "HEAD", reference: str = "latest"
-) -> Answered:
+async def manifest(hub: DockerHub, ask: Ask, name: str | None, repository: str, method: str = "HEAD", reference: str = "latest") -> Answered:
     granted = await exchange(hub, ask, name, repository)
     assert granted.status == 200
     url = hub.registry.url(f"/v2/{repository}/manifests/{reference}")
@@ -397,9 +393,7 @@ def test_secrets_have_their_shapes_and_are_the_same_for_ever() -> None:
     hub = DockerHub()
     for token in hub.tokens.values():
         uuid = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-        shape = (
-            uuid if token.name == "old_form" else r"dckr_oat_[A-Za-z0-9_-]{32}" if token.organizational else r"dckr_pat_[A-Za-z0-9_-]{27}"
-        )
+        shape = uuid if token.name == "old_form" else r"dckr_oat_[A-Za-z0-9_-]{32}" if token.organizational else r"dckr_pat_[A-Za-z0-9_-]{27}"
         assert re.fullmatch(shape, token.secret)
         assert token.secret == DockerHub().tokens[token.name].secret
         assert token.secret not in repr(token)

@@ -57,9 +57,7 @@ class Client:
             except ValueError:
                 return answer.status, text, answer.headers
 
-    async def jwt(
-        self, pair: tuple[str, str] | None, scope: str = "", service: str = "container_registry", **more: Any
-    ) -> tuple[int, Any, Any]:
+    async def jwt(self, pair: tuple[str, str] | None, scope: str = "", service: str = "container_registry", **more: Any) -> tuple[int, Any, Any]:
         basic = {} if pair is None else {"Authorization": "Basic " + base64.b64encode(":".join(pair).encode()).decode()}
         query = f"service={service}" + (f"&scope={scope}" if scope else "")
         return await self.get(self.gitlab.gitlab.url(f"{self.gitlab.root}/jwt/auth?{query}"), basic, **more)

@@ -33,9 +33,7 @@ def test_the_stores_setting_names_a_file(tmp_path, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize(
-    "setting", ["postgresql://u:S3cret@h/db", "sqlite://", "sqlite:///", "sqlite://host/x", "sqlite:///:memory:", "a\0b"]
-)
+@pytest.mark.parametrize("setting", ["postgresql://u:S3cret@h/db", "sqlite://", "sqlite:///", "sqlite://host/x", "sqlite:///:memory:", "a\0b"])
 def test_a_setting_that_names_no_file_is_one_sentence_and_not_repeated(setting):
     with pytest.raises(ConfigError) as caught:
         database_path(setting)

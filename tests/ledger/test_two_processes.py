@@ -51,9 +51,7 @@ async def test_two_processes_store_side_by_side_and_every_row_opens(tmp_path):
     await race("store", tmp_path, 2)
     async with open_embedded(tmp_path / "validator.db", tmp_path / "master.key") as embedded:
         rows = [row async for row in SqliteStore(embedded.database, embedded.keys.master).credentials()]
-    assert {row.secret.get_secret_value() for row in rows if isinstance(row, Credential)} == {
-        f"p{who}-{i}" for who in range(2) for i in range(TRIES)
-    }
+    assert {row.secret.get_secret_value() for row in rows if isinstance(row, Credential)} == {f"p{who}-{i}" for who in range(2) for i in range(TRIES)}
 
 
 @pytest.mark.timeout(120)

@@ -22,12 +22,7 @@ from validator.protocol.token import MAX_LIFE_S, bearer_life_s, parse_claims, pa
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=())) | st.text('\x1b[]()0;m<>&"\\\u202e\udce9 a/:@#')
 JSONS = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=20)
-    | st.sampled_from([*CODES, "invalid_token", "linux", "amd64"]),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from([*CODES, "invalid_token", "linux", "amd64"]),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(
@@ -57,9 +52,7 @@ JSONS = st.recursive(
     ),
     max_leaves=20,
 )
-BODIES = (
-    st.binary() | ANY_TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")) | JSONS.map(lambda value: json.dumps(value).encode())
-)
+BODIES = st.binary() | ANY_TEXT.map(lambda text: text.encode("utf-8", "surrogatepass")) | JSONS.map(lambda value: json.dumps(value).encode())
 TYPES = st.none() | st.sampled_from(["application/json", "text/html", "application/vnd.oci.image.index.v1+json"]) | ANY_TEXT
 
 
@@ -167,9 +160,9 @@ def test_no_text_makes_a_small_parser_raise(text: str) -> None:
 
 
 @given(
-    st.lists(
-        st.sampled_from(string.digits + " :,-GMTNov") | st.sampled_from(["Mon, ", "23 ", "Nov ", "2026 ", "12:00:00 ", "GMT"]), max_size=9
-    ).map("".join)
+    st.lists(st.sampled_from(string.digits + " :,-GMTNov") | st.sampled_from(["Mon, ", "23 ", "Nov ", "2026 ", "12:00:00 ", "GMT"]), max_size=9).map(
+        "".join
+    )
 )
 def test_every_wait_is_in_its_bounds(value: str) -> None:
     wait = retry_after_s([value], NOW)

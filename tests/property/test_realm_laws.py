@@ -104,10 +104,7 @@ def test_a_secret_goes_to_no_stranger(registry: str, realm: str, listed: frozens
         and not host.endswith(SHARED_HERE)
         and url.port in (443, base.port)
     )
-    known = (
-        host
-        in {"https://registry.redhat.io": "sso.redhat.com", "https://rg.fr-par.scw.cloud": "api.scaleway.com"}.get(registry, "").split()
-    )
+    known = host in {"https://registry.redhat.io": "sso.redhat.com", "https://rg.fr-par.scw.cloud": "api.scaleway.com"}.get(registry, "").split()
     at_home = host == home and url.port == 443 and "." in home and not home.endswith((".1", ".5"))
     assert same or named or (not exact and (neighbour or at_home or (known and url.port == 443)))
     assert url.scheme == "https" or (plain_http and (same or named))

@@ -248,9 +248,7 @@ def test_no_log_line_shows_the_canary(stream, canary, fields):
     assert "kestrel" not in written
 
 
-@pytest.mark.parametrize(
-    "fields", [fields for name, fields in FIELDS.items() if name in ("a secret key", "a header", "a token key", "bytes")]
-)
+@pytest.mark.parametrize("fields", [fields for name, fields in FIELDS.items() if name in ("a secret key", "a header", "a token key", "bytes")])
 def test_what_is_secret_by_its_key_needs_no_shape_and_no_probe(stream, canary, fields):
     structlog.get_logger().info("probe_answered", **fields(canary))
     assert "kestrel" not in stream.getvalue()

@@ -228,9 +228,7 @@ def test_a_key_file_of_ours_may_be_yaml_with_standard_base64(tmp_path: Path):
     assert unseal(WRAPPED_UEK, load_master_keys(path)).get_secret_value().startswith('{"k":')
 
 
-@pytest.mark.parametrize(
-    ("make", "words"), [(lambda p: None, "is missing"), (lambda p: p.mkdir(), "is not a file")], ids=["missing", "a folder"]
-)
+@pytest.mark.parametrize(("make", "words"), [(lambda p: None, "is missing"), (lambda p: p.mkdir(), "is not a file")], ids=["missing", "a folder"])
 def test_no_key_file_is_one_sentence(tmp_path: Path, make, words):
     path = tmp_path / "master.key"
     make(path)

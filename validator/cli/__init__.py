@@ -13,6 +13,7 @@ from validator.cli.base.options import GLOBALS, LogLevel, hoisted
 from validator.cli.base.running import fail
 from validator.cli.check import check
 from validator.cli.credential import credential
+from validator.cli.demo import demo
 from validator.cli.preflight import preflight
 from validator.cli.sweep import status, sweep
 
@@ -44,6 +45,7 @@ app.add_typer(credential, name="credential")
 app.command()(preflight)
 app.command()(sweep)
 app.command()(status)
+app.command()(demo)
 
 
 def main() -> None:

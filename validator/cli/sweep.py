@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from validator.cli.base.options import AllowPrivate, CaFile, Format, FormatOption, Leave, PlainHttp, RealmHost, read_settings
-from validator.cli.base.running import leave, put, run, say
+from validator.cli.base.running import guarded, leave, put, run, say
 
 if TYPE_CHECKING:
-    from validator.sweep import LaneReport, Report
+    from validator.sweep import LaneReport, Report, Sweep
 
 
 def sweep(
@@ -32,76 +32,118 @@ def sweep(
 ) -> None:
     """Ask about every stored credential and write each one's status down; tell users of what changed."""
     allowed = Leave(plain_http or (), allow_private or (), realm_host or (), ca_file or ())
+    guarded(lambda: _may_write(output))
     text, code = run(lambda: _sweep(user, registry, allowed, dry_run=dry_run, wait=not no_wait, fail=fail_, format_=format_))
     if output is None:
         put(text)
     else:
-        _written(output, text)
+        guarded(lambda: _write(output, text))
     leave(code)
 
 
-def _written(output: Path, text: str) -> None:
-    from validator.cli.base.running import fail
+def _may_write(output: Path | None) -> None:
+    """Before anything is asked: a night's work is not to end at a folder that does not exist."""
+    import os
+
     from validator.errors import UsageError
 
+    if output is not None and (output.is_dir() or not os.access(output if output.exists() else output.absolute().parent, os.W_OK)):
+        raise UsageError(f"--output {output} cannot be written; name a file in a folder that can be.")
+
+
+def _write(output: Path, text: str) -> None:
+    """The whole result or none: a reader never sees half of it."""
+    import os
+
+    from validator.errors import StoreLost
+
+    part = output.with_name(f".{output.name}.{os.getpid()}")
     try:
-        output.write_text(text + "\n", encoding="utf-8")
+        part.write_text(text + "\n", encoding="utf-8")
+        part.replace(output)
     except OSError as error:
-        fail(UsageError(f"--output {output} cannot be written: {error.strerror}."))
+        part.unlink(missing_ok=True)
+        raise StoreLost(f"--output {output} could not be written: {error.strerror}; the statuses are kept, see `validator status`.") from None
 
 
 async def _sweep(
     user: str | None, registry: str | None, allowed: Leave, *, dry_run: bool, wait: bool, fail: bool, format_: Format
 ) -> tuple[str, int]:  # fmt: skip
+    import uuid
     from random import Random
 
     from validator.app import open_app
     from validator.notifiers.log import LogNotifier
-    from validator.sweep import Sweep
+    from validator.sweep import Sweep, report_json
 
     only = _host(registry)
-    settings = read_settings(allowed, (only,) if only is not None else ())
+    settings = read_settings(allowed, await _hosts(user, only, allowed))
     async with open_app(settings) as app:
-        name = f"{app.probe.now():%Y%m%dT%H%M%SZ}"
+        name = f"{app.probe.now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
         job = Sweep(app.probe, app.opened.ledger, app.opened.store, LogNotifier(say), Random(name), name)  # noqa: S311  an order, no secret
         if dry_run:
-            expected = await job.expected(user=user, registry=only)
-            plans = [{"registry": e.registry, "credentials": e.credentials, "requests": e.requests, "seconds": e.seconds} for e in expected]
-            lines = [f"{p['registry']}: {p['credentials']} credentials, {p['requests']} requests, {p['seconds']} s" for p in plans]
-            return json.dumps({"registries": plans}) if format_ is Format.JSON else "\n".join(lines or ["nothing is stored"]), 0
+            plans = [
+                {"registry": e.registry, "credentials": e.credentials, "requests": e.requests, "seconds": e.seconds}
+                for e in await job.expected(user=user, registry=only)
+            ]
+            return json.dumps({"registries": plans}) if format_ is Format.JSON else _plan_text(plans), 0
         report = await _watched(job, user, only, wait=wait)
     shown = report_json(report)
+    for left in shown["left_over"]:
+        if left["reason"] == "unreadable":
+            say(f"validator: the stored credential {left['name']} of {left['user']} cannot be decrypted; is this the master key it was sealed under?")
     return json.dumps(shown) if format_ is Format.JSON else report_text(shown), _code(report, fail=fail)
 
 
-async def _watched(job: Any, user: str | None, only: Any, *, wait: bool) -> Report:
-    """Run it with a bar a lane on a terminal; SIGTERM and SIGINT end it with what is done."""
+async def _hosts(user: str | None, only: Any, allowed: Leave) -> tuple[str, ...]:
+    """The registries that this command asks, where an option is for all of them."""
+    if only is not None:
+        return (only,)
+    if not allowed.realm_host and not any("=" not in text for text in allowed.ca_file):
+        return ()
+    from contextlib import aclosing
+
+    from validator.app import open_store
+
+    async with open_store(read_settings()) as opened, aclosing(opened.store.credentials(user)) as stored:  # type: ignore[type-var]
+        return tuple(dict.fromkeys([one.scope.host async for one in stored]))
+
+
+async def _watched(job: Sweep, user: str | None, only: Any, *, wait: bool) -> Report:
+    """Run it with a bar a lane on a terminal, a line a lane elsewhere; SIGTERM and SIGINT end it with what is done."""
     import asyncio
 
     from rich.console import Console
     from rich.progress import Progress
 
     loop = asyncio.get_running_loop()
-    heard = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
-    for one in heard:
-        loop.add_signal_handler(one, lambda: job.stopping.__setitem__(0, True))
     console = Console(stderr=True)
+    signals = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
+    for one in signals:
+        loop.add_signal_handler(one, job.stop)
     try:
         with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
             bars: dict[str, Any] = {}
+            waits: dict[str, str] = {}
 
             def told(lane: LaneReport) -> None:
-                bar = bars.get(lane.registry)
-                if bar is None:
-                    bar = bars[lane.registry] = progress.add_task(str(lane.registry), total=lane.credentials)
-                until = f" waits until {lane.waiting_until:%H:%M:%S}" if lane.waiting_until is not None else ""
-                progress.update(bar, completed=lane.done, description=f"{lane.registry}{until}")
+                host = str(lane.registry)
+                until = f" waits until {lane.waiting_until:%H:%M:%S} UTC" if lane.waiting_until is not None else ""
+                if console.is_terminal:
+                    bars.setdefault(host, None)
+                    if bars[host] is None:
+                        bars[host] = progress.add_task(host, total=lane.credentials)
+                    progress.update(bars[host], completed=lane.done, description=f"{host}{until}")
+                elif until and waits.get(host) != until:
+                    say(f"{host}:{until} ({lane.done} of {lane.credentials} done)")
+                elif lane.finished:
+                    say(f"{host}: {lane.done} of {lane.credentials} done")
+                waits[host] = until
 
             job.told = told
-            found: Report = await job.run(user=user, registry=only, wait=wait)
-            return found
+            return await job.run(user=user, registry=only, wait=wait)
     finally:
-        for one in heard:
+        for one in signals:
             loop.remove_signal_handler(one)
 
 
@@ -115,54 +157,30 @@ def _host(text: str | None) -> Any:
         raise UsageError(f"--registry wants a host, or host:port ({error}).") from None
 
 
-def report_json(report: Report) -> dict[str, Any]:
-    """The sweep's object, as the contract lists it."""
-    from validator.cli.base.show import instant
-
-    totals: dict[str, int] = {}
-    for row in report.rows:
-        if row.verdict is not None:
-            totals[row.verdict.value] = totals.get(row.verdict.value, 0) + 1
-    return {
-        "sweep": report.sweep,
-        "started_at": instant(report.started_at),
-        "finished_at": instant(report.finished_at),
-        "totals": totals,
-        "registries": [
-            {
-                "registry": lane.registry, "credentials": lane.credentials, "probes": lane.probes, "requests": lane.requests,
-                "refused_logins": lane.refused_logins, "quarantined": lane.quarantined,
-            }
-            for lane in report.lanes
-        ],
-        "credentials": [
-            {
-                "user": row.user, "name": row.name, "registry": row.registry, "verdict": row.verdict.value if row.verdict is not None else None,
-                "reason": row.reason.value if row.reason is not None else None, "level": row.level.value if row.level is not None else None,
-                "state": row.standing.state.value, "transition": row.transition.value, "checked_at": instant(row.checked_at),
-            }
-            for row in report.rows
-        ],
-        "left_over": [{"user": left.user, "name": left.name, "reason": left.reason.value} for left in report.left_over],
-        "notices": {"sent": report.sent, "maybe_sent": 0, "failed": 0, "undeliverable": 0},
-    }  # fmt: skip
+def _plan_text(plans: list[dict[str, Any]]) -> str:
+    lines = [f"{p['registry']}: {p['credentials']} credentials, {p['requests']} requests, {p['seconds']} s" for p in plans]
+    return "\n".join(lines or ["nothing is stored"])
 
 
 def report_text(shown: dict[str, Any]) -> str:
     """The same for people: a table, then what was left over."""
     from validator.cli.base.rows import columns
+    from validator.protocol.base import shown_text
 
     head = ["user", "name", "registry", "verdict", "state", "transition"]
     body = [
-        [row["user"], row["name"], row["registry"], f"{row['verdict']} ({row['reason']})" if row["verdict"] else "-", row["state"], row["transition"]]
+        [
+            shown_text(row["user"]), shown_text(row["name"]), row["registry"], f"{row['verdict']} ({row['reason']})" if row["verdict"] else "-",
+            row["state"], row["transition"],
+        ]
         for row in shown["credentials"]
-    ]
+    ]  # fmt: skip
     lines = [columns([head, *body])]
     for lane in shown["registries"]:
         told = ", QUARANTINED" if lane["quarantined"] else ""
         counts = f"{lane['credentials']} credentials, {lane['requests']} requests, {lane['refused_logins']} refused logins"
         lines.append(f"{lane['registry']}: {counts}{told}")
-    lines += [f"left over: {left['user']} {left['name']} ({left['reason']})" for left in shown["left_over"]]
+    lines += [f"left over: {shown_text(left['user'])} {shown_text(left['name'])} ({left['reason']})" for left in shown["left_over"]]
     lines.append(f"notices: {shown['notices']['sent']}")
     return "\n".join(lines)
 

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
+
+
+class Alert(StrEnum):
+    """What the operator is told of."""
+
+    QUARANTINED = "lane_quarantined"
+    CANARY = "canary_failed"
+    FAULT = "fault_caught"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,6 @@ class Notifier(Protocol):
         """1 if the channel took the digest, else 0."""
         ...
 
-    async def alert(self, text: str) -> None:
+    async def alert(self, kind: Alert, text: str) -> None:
         """Tell the operator."""
         ...

@@ -6,7 +6,6 @@ sent. registries/README.md 6.3 and 8; design section 6.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -20,8 +19,9 @@ from validator.credential import Host
 from validator.evidence import Asker, Evidence, Exchange, Failure, Party, Step, Subject
 from validator.ledger import Ledger
 from validator.ledger.budgets import BudgetClass, Reservation, Spent
-from validator.probe.base import Begun, Inquiry, Probed, hidden, is_loopback
-from validator.probe.health import answered_as_usual, is_basic, recalled
+from validator.probe.base import Begun, Inquiry, Probed, hidden
+from validator.probe.health import answered_as_usual, is_basic, opinion_due, recalled
+from validator.probe.places import Places, may_have_counted, opinion_may_have_counted
 from validator.probe.reach import plan_of, provider_of, reach_of, settings_of
 from validator.probe.recall import Recall, budget_class
 from validator.protocol.realm import odd_address
@@ -38,10 +38,6 @@ from validator.verdict import Meaning, Outcome, Reason, Verdict, decide, read
 
 __all__ = ["Inquiry", "Probe", "Probed"]
 
-WITHOUT_LEDGER: Final = {86_400: 2}
-"""Without a durable ledger: at most this many refused logins a registry and run (registries/README.md 8)."""
-PLACE_WAIT_S: Final = 0.25
-PLACE_TRIES: Final = 40
 MOST_ASKS: Final = 40
 """No conversation is this long; a plan that goes on is a bug, and must not hammer a registry."""
 
@@ -78,6 +74,9 @@ class Probe:
         """What the ledger alone says: the verdict and instant of an acceptance at most `within_s` old; None unless that was `valid`."""
         begun = await self._begin(inquiry, Recall(self.ledger, inquiry.host))
         facts = await self.ledger.facts.of(inquiry.host, begun.fingerprint) if begun.fingerprint is not None else None
+        demand = begun.evidence.known.challenge or begun.evidence.known.controls_for
+        if opinion_due(begun, plan_of(self.settings, inquiry.host, begun.reach, demand)):
+            return None  # an accepted login alone is not enough where the vendor tells more of a key
         return recalled(begun, facts, self.now(), within_s)
 
     async def well(self, host: Host, repository: str = "") -> bool:
@@ -159,54 +158,52 @@ class Probe:
         login = ask.auth is Auth.PAIR and ask.step in (Step.LOGIN, Step.SCOPED)
         if not login:
             async with lane.slot(subject.asker):
-                return _pausing(lane, await client.send(ask), provider)
+                sent = await self._introspected(ask, client, provider) if ask.step is Step.OPINION else await client.send(ask)
+                return _pausing(lane, sent, provider)
         pair = client.pairs[ask.party]
         name = str(self.fingerprinter.name(subject.host, pair.username))
         mark = str(fingerprint) if ask.party is Party.SUBJECT and fingerprint is not None else name
         async with lane.name(name, mark, provider.pace.repeat_after_s):
-            place = await self._reserve(ask, evidence, provider, Fingerprint(name))
+            banned = max(evidence.known.banned_left_s, lane.banned_left_s)
+            place = Failure.ADDRESS_BANNED if banned else await self._reserve(ask, evidence, provider, Fingerprint(name))
             if not isinstance(place, Reservation):
-                return self._unsent(ask, client, place)
-            try:
+                return self._unsent(ask, client, place, banned)
+
+            async def send() -> Exchange:
                 async with lane.slot(subject.asker):
-                    exchange = await client.send(ask)
-            except BaseException:
-                # whether it left is not known: count it
-                await asyncio.shield(self.ledger.budgets.settle(place, True, now=self.now()))
-                raise
-            said = read(exchange, provider.traits.rows).meaning
-            await self.ledger.budgets.settle(place, _may_have_counted(exchange, said), now=self.now())
+                    return await client.send(ask)
+
+            rows = provider.traits.rows
+            exchange = await self.places.sent(place, send, lambda sent: may_have_counted(sent, read(sent, rows).meaning))
+            said = read(exchange, rows).meaning
             if said is Meaning.ACCEPTED:
                 lane.judged(name, mark, True)
             elif exchange.status in (401, 403):
                 lane.judged(name, mark, False)
         return _pausing(lane, exchange, provider)
 
-    async def _reserve(self, ask: Ask, evidence: Evidence, provider: Provider, name: Fingerprint) -> Reservation | Spent | Failure:
-        subject, known = evidence.subject, evidence.known
-        asked_before = known.asked_before or any(e.authorized for e in evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT))
-        control = ask.party is Party.CONTROL
-        exempt = self.ledger.durable or is_loopback(ask.url)
-        if control and not exempt:
-            return Failure.NOT_MADE
-        kind = BudgetClass.CONTROL if control else BudgetClass.CANARY if ask.party is Party.CANARY else budget_class(known)
-        windows = dict(provider.pace.refused) if exempt else WITHOUT_LEDGER
-        place: Reservation | Spent = Spent(self.now(), 0)
-        for _ in range(PLACE_TRIES):
-            place = await self.ledger.budgets.reserve(
-                subject.host, name=None if control else name, budget_class=kind, windows=windows,
-                username_windows={} if control else dict(provider.pace.refused_per_username), now=self.now(),
-                first_ever=not asked_before and not control,
-            )  # fmt: skip
-            if isinstance(place, Reservation) or place.in_flight == 0 or control:
-                return place
-            await self.sleep(PLACE_WAIT_S)
-        return place
+    async def _introspected(self, ask: Ask, client: RegistryClient, provider: Provider) -> Exchange:
+        """One question to the vendor's introspection, within its own limit of bad secrets (registries/ghcr.md 5)."""
+        place = await self.places.of_introspection(ask, provider)
+        if isinstance(place, Spent):
+            return replace(self._unsent(ask, client, place), retry_after_s=None)
+        return await self.places.sent(place, lambda: client.send(ask), opinion_may_have_counted)
 
-    def _unsent(self, ask: Ask, client: RegistryClient, place: Spent | Failure) -> Exchange:
+    async def _reserve(self, ask: Ask, evidence: Evidence, provider: Provider, name: Fingerprint) -> Reservation | Spent | Failure:
+        known = evidence.known
+        asked_before = known.asked_before or any(e.authorized for e in evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT))
+        kind = BudgetClass.CONTROL if ask.party is Party.CONTROL else BudgetClass.CANARY if ask.party is Party.CANARY else budget_class(known)
+        return await self.places.of_login(ask, evidence.subject.host, provider, name, kind, asked_before=asked_before)
+
+    @property
+    def places(self) -> Places:
+        """The failure budgets of its ledger."""
+        return Places(self.ledger, self.now, self.sleep)
+
+    def _unsent(self, ask: Ask, client: RegistryClient, place: Spent | Failure, banned_s: float = 0.0) -> Exchange:
         now = self.now()
         failure = Failure.BUDGET_SPENT if isinstance(place, Spent) else place
-        wait = max(1.0, (place.retry_at - now).total_seconds()) if isinstance(place, Spent) else None
+        wait = max(1.0, (place.retry_at - now).total_seconds()) if isinstance(place, Spent) else banned_s or None
         url = str(client.reach.dialled(ask.url).with_query(None))
         return Exchange(
             step=ask.step, party=ask.party, method=ask.method, url=url, at=now.timestamp(), failure=failure, retry_after_s=wait,
@@ -281,20 +278,17 @@ class Probe:
         return other, self._reach(Host(other), provider_of(self.settings, Host(other), None)).registry / "v2/"
 
 
-def _may_have_counted(exchange: Exchange, said: Meaning) -> bool:
-    """True if the registry may count this login as a failed one: in doubt it did, but never one that it let in or knew."""
-    if exchange.status is None:
-        return not exchange.unsent and exchange.failure not in (Failure.UNSAFE_ADDRESS, Failure.INSECURE_SCHEME)
-    if said in (Meaning.ACCEPTED, Meaning.ALIVE, Meaning.ON):
-        return False
-    return exchange.status in (401, 429) or (exchange.status == 403 and (exchange.step is Step.LOGIN or said is Meaning.REFUSED))
-
-
 def _pausing(lane: Lane, exchange: Exchange, provider: Provider) -> Exchange:
     """The exchange; its lane is left alone for as long as the registry asks, or as its provider says after such an answer."""
     reason = read(exchange, provider.traits.rows).reason
-    asked = exchange.retry_after_s if exchange.status == 429 and exchange.retry_after_s is not None else 0.0
-    seconds = max(asked, provider.traits.closed_for_s.get(reason, 0.0) if reason is not None else 0.0)
+    told = exchange.status == 429 or reason is Reason.THROTTLED or (exchange.status == 403 and exchange.step in (Step.OPINION, Step.DETAIL))
+    asked = exchange.retry_after_s if told and exchange.retry_after_s is not None else 0.0
+    closed = provider.traits.closed_for_s.get(reason, 0.0) if reason is not None else 0.0
+    if reason is Reason.ADDRESS_BANNED:
+        if exchange.status is not None:
+            lane.ban(closed)
+        return exchange
+    seconds = max(asked, closed)
     if seconds:
         lane.pause(seconds)
     return exchange

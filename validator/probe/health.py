@@ -12,6 +12,7 @@ from validator.ledger.controls import AnonymousResult
 from validator.ledger.facts import FingerprintFacts
 from validator.probe.base import Begun
 from validator.providers import Provider
+from validator.providers.plan import Plan
 from validator.registry.reach import Reach
 from validator.verdict import Meaning, Outcome, Verdict, decide, read
 
@@ -23,6 +24,13 @@ def is_basic(evidence: Evidence) -> bool:
     """True if the challenge in force is Basic."""
     demand, _ = evidence.challenged()
     return demand is not None and demand.scheme == "basic"
+
+
+def opinion_due(begun: Begun, plan: Plan) -> bool:
+    """True if the vendor's introspection of a good key is to be asked and is not known: a login alone proves less there."""
+    about = begun.provider.introspection
+    wanted = about is not None and about.of_good_keys and plan.api is not None and begun.evidence.subject.introspect
+    return wanted and begun.evidence.known.opinion is None
 
 
 def recalled(begun: Begun, facts: FingerprintFacts | None, now: datetime, within_s: float) -> tuple[Verdict, datetime] | None:

@@ -80,6 +80,7 @@ class Recall:
             was_registry=demand is not None,  # a host's challenge is kept for ever
             nxdomain_age_s=_age(nowhere[0], now) if nowhere else None,
             ill=any(sign.kind in _ILL and now - sign.at <= ILL_FOR for sign in signs),
+            banned_left_s=_banned_left_s(provider, signs, now),
             elsewhere=elsewhere[1] if elsewhere is not None else None,
             elsewhere_host=elsewhere[0] if elsewhere is not None else "",
             scope_accepts_anyone=anyone,
@@ -133,10 +134,16 @@ class Recall:
             if result is not None:
                 key = _key(self.host, demand or Demand(scheme="basic"), exchange.step, exchange.repository)
                 await ledger.controls.put(key, result, detail=str(exchange.status or ""), now=now)
+        about = evidence.last(Step.OPINION, party=Party.CONTROL)
+        if about is not None and about.opinion is not None and about.opinion.opinion is not Opinion.SILENT:
+            refused = about.opinion.opinion is Opinion.AGREES
+            result = ControlResult.REFUSED if refused else ControlResult.ACCEPTED
+            await ledger.controls.put(_opinion_key(self.host, provider), result, detail=str(about.status or ""), now=now)
         await self._remember_image(evidence, provider, fingerprint, now)
         for exchange in evidence.exchanges:
             reason = read(exchange, traits.rows).reason
-            if reason in _ILL and exchange.step in (Step.LOGIN, Step.SCOPED):
+            kept = reason in _ILL or (reason is Reason.ADDRESS_BANNED and exchange.status is not None)
+            if kept and exchange.step in (Step.LOGIN, Step.SCOPED):
                 await ledger.illness.add(self.host, str(reason), now=now)
         if any(e.failure is not None and e.failure.value == Reason.DNS_NXDOMAIN for e in evidence.of(Step.PING)):
             await ledger.illness.add(self.host, Reason.DNS_NXDOMAIN, now=now)
@@ -239,6 +246,13 @@ def _control_result(meaning: Meaning) -> ControlResult | None:
     if meaning in (Meaning.REFUSED, Meaning.BROKEN, Meaning.ALIVE, Meaning.STALE, Meaning.DENIED):
         return ControlResult.REFUSED
     return None
+
+
+def _banned_left_s(provider: Provider, signs: tuple[Sign, ...], now: datetime) -> float:
+    """How long a ban that was told goes on, by the provider's own time for it; 0.0 if there is none."""
+    told = [sign.at for sign in signs if sign.kind == Reason.ADDRESS_BANNED]
+    lasts = timedelta(seconds=provider.traits.closed_for_s.get(Reason.ADDRESS_BANNED, 0.0))
+    return max(0.0, (told[-1] + lasts - now).total_seconds()) if told else 0.0
 
 
 def _age(at: datetime | None, now: datetime) -> float | None:

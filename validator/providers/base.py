@@ -118,14 +118,14 @@ class Provider:
     """Anonymous token requests are answered only where the realm is the registry itself (NGC)."""
     opinion_on_denied: bool = False
     """A 403 at login is brought before the introspection too."""
-    opinion_of_accepted: bool = False
-    """An accepted login is brought before the introspection: the login alone is not enough (GHCR)."""
     recheck_words: bool = False
     """Words that have been said to all by mistake need a control of the last minutes (Docker Hub)."""
     repeat_at_login: bool = False
     """A refused scoped login is repeated as a login without scope (NGC, GHCR)."""
     metered: bool = False
     """A GET of a manifest costs a pull of somebody's quota."""
+    pull_401_twice: bool = False
+    """A 401 at the manifest is asked once more with a new token: it is said in passing, too (GHCR)."""
     get_on_403: bool = False
     """One GET after a HEAD that said 403: the words tell why."""
     doubts_403: bool = False

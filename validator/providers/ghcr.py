@@ -154,7 +154,7 @@ GHCR: Final = Provider(
     login_scope="repository:user/image:pull",
     repeat_at_login=True,
     get_on_403=True,
-    opinion_of_accepted=True,
+    pull_401_twice=True,
     traits=Traits(
         rows=(
             Says(row="ghcr 8.2", meaning=Meaning.REFUSED, reason=Reason.REFUSED, steps=_LOGINS, statuses=frozenset({403}), codes=frozenset({"DENIED"}),
@@ -162,6 +162,8 @@ GHCR: Final = Provider(
             Says(row="ghcr 8.13", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=_LOGINS, statuses=frozenset({401}), authorized=True),
         ),
         scope_blind=True,
+        token_for_public_only=True,
+        owner_is_username=True,
         denied=Reason.HIDDEN_OR_DENIED,
         anonymous_usual=frozenset({Meaning.ACCEPTED, Meaning.DENIED, Meaning.REFUSED}),
         scopes_that_pull=frozenset({"read:packages", "write:packages"}),

@@ -128,6 +128,8 @@ _ROWS: Final = (
 )  # fmt: skip
 
 _ROWS_OF_403: Final = (
+    # 9: a server that takes a refused pair for nobody says 403 without scope, and lets it read what is public
+    row("gitlab 8.9", Outcome.UNPROVABLE, Reason.PUBLIC_ONLY, secret=Meaning.DENIED, pull=Meaning.READABLE, anonymous=Control.ACCEPTED),
     row("gitlab 8.4b", Outcome.INSUFFICIENT, Reason.WRONG_KIND, secret=Meaning.DENIED, opinion=Opinion.KNOWS, kind_never_pulls=True),
     row(
         "gitlab 8.4 introspected",
@@ -156,6 +158,7 @@ GITLAB: Final = Provider(
     traits=Traits(
         rows=_ROWS,
         denied=Reason.HIDDEN_OR_DENIED,
+        closed_for_s=MappingProxyType({Reason.ADDRESS_BANNED: 900.0}),
         scopes_that_pull=_PULLING,
         kinds_that_never_pull=frozenset({GRANULAR}),
     ),
@@ -198,6 +201,7 @@ SELF_MANAGED: Final = replace(
     realm_hosts=frozenset(),
     recognise=recognise,
     look=look_self_managed,
+    traits=replace(GITLAB.traits, closed_for_s=MappingProxyType({Reason.ADDRESS_BANNED: 3600.0})),
     pace=Pace(),
     introspection=replace(GITLAB.introspection, url=None, default_on=False) if GITLAB.introspection else None,
     renew=None,

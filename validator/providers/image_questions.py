@@ -9,7 +9,7 @@ from yarl import URL
 from validator.evidence import Asker, Control, Party, Step
 from validator.providers.plan import Ask, Auth, Seen, login, manifest, opinion, platforms
 from validator.verdict import Meaning
-from validator.verdict.findings import REFUSALS
+from validator.verdict.findings import NO_PULL, REFUSALS
 
 FRESH_TOKEN_S: Final = 2.0
 
@@ -18,7 +18,9 @@ def scoped_login(seen: Seen) -> Ask | bool | None:
     """The token for the image's repository: the subject's, or an anonymous one where no credential is sent."""
     if not seen.image or seen.scheme != "bearer" or seen.made(Step.SCOPED, party=seen.puller):
         return None
-    if seen.nobody or seen.facts.secret is Meaning.ACCEPTED:
+    # where nobody gets a 403 without scope and a token for what is public, the scoped login may say another thing (GitLab)
+    doubted = seen.facts.secret is Meaning.DENIED and seen.plan.provider.doubts_403
+    if seen.nobody or seen.facts.secret is Meaning.ACCEPTED or doubted:
         return login(seen, seen.puller, Step.SCOPED)
     # a registry that hands anyone a scoped token may let the pod pull though the secret is dead (Harbor)
     refused = seen.facts.secret in REFUSALS and not seen.plan.provider.traits.scope_blind
@@ -35,7 +37,8 @@ def pull(seen: Seen) -> Ask | bool | None:
     if not heads:
         return manifest(seen, seen.puller)
     said, gets = seen.meaning(heads[-1]), seen.made(Step.MANIFEST, party=seen.puller)
-    if said is Meaning.STALE and len(heads) == 1:
+    passing = said is Meaning.DENIED and heads[-1].status == 401 and seen.plan.provider.pull_401_twice
+    if (said is Meaning.STALE or passing) and len(heads) == 1:
         place = seen.evidence.exchanges.index
         if scoped and place(scoped[-1]) > place(heads[-1]):
             return manifest(seen, seen.puller)
@@ -82,10 +85,11 @@ def anonymous(seen: Seen) -> Ask | bool | None:
     if not seen.image or seen.nobody or not seen.scheme or facts.anonymous is not Control.UNCLEAR:
         return None
     preflight = seen.evidence.subject.asker is Asker.PREFLIGHT
-    proof = facts.pull is Meaning.READABLE and not preflight and facts.secret is Meaning.ACCEPTED
+    proof = facts.pull is Meaning.READABLE and not preflight and facts.secret in (Meaning.ACCEPTED, Meaning.DENIED)
     blocked = facts.secret in REFUSALS or (seen.plan.provider.traits.foreign_key_blocks and facts.pull in (Meaning.DENIED, *REFUSALS))
     pulls_though_refused = facts.secret in REFUSALS and facts.pull is Meaning.READABLE
-    if not (proof or blocked or pulls_though_refused):
+    ill = seen.plan.provider.traits.token_for_public_only and facts.pull in NO_PULL and _said_401(seen)
+    if not (proof or blocked or pulls_though_refused or ill):
         return None
     if seen.scheme != "bearer":
         return None if seen.made(Step.PULL, party=Party.ANONYMOUS) else manifest(seen, Party.ANONYMOUS)
@@ -101,6 +105,11 @@ def anonymous(seen: Seen) -> Ask | bool | None:
     if seen.plan.provider.traits.anonymous_401_twice and said in REFUSALS and not seen.made(Step.LOGIN, party=Party.ANONYMOUS):
         return login(seen, Party.ANONYMOUS)
     return None
+
+
+def _said_401(seen: Seen) -> bool:
+    heads = seen.made(Step.PULL, party=Party.SUBJECT)
+    return bool(heads) and heads[-1].status == 401
 
 
 def control(seen: Seen) -> Ask | bool | None:

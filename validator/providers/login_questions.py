@@ -93,6 +93,8 @@ def _first_step(seen: Seen) -> Step:
         return Step.LOGIN
     traits, asker = seen.plan.provider.traits, seen.evidence.subject.asker
     proven = seen.evidence.known.controls.get(Step.SCOPED) in (Control.REFUSED, Control.DENIED)
+    if asker is Asker.SWEEP and seen.plan.provider.repeat_at_login and opinion(seen, Party.SUBJECT) is None:
+        return Step.LOGIN  # a scoped no would leave the secret unjudged, and a sweep has no second refusal to spend on it
     return Step.SCOPED if traits.scope_blind or asker is Asker.PREFLIGHT or proven else Step.LOGIN
 
 
@@ -159,7 +161,7 @@ def repeat(seen: Seen) -> Ask | bool | None:
         # the repeat was accepted with scope: it speaks only if its control is refused (Harbor hands anyone a token)
         if seen.control(Step.SCOPED) is Control.UNCLEAR and not seen.made(Step.SCOPED, party=Party.CONTROL):
             return login(seen, Party.CONTROL, Step.SCOPED)
-        return login(seen, Party.SUBJECT, wait_s=provider.pace.repeat_after_s) if len(logins) < 3 else None
+        return login(seen, Party.SUBJECT, wait_s=provider.pace.repeat_after_s) if len(logins) < 3 and not seen.spent else None
     if len(logins) > (1 if not _changed(seen) else 2):
         return None
     step = Step.LOGIN
@@ -177,7 +179,7 @@ def _changed(seen: Seen) -> bool:
 def login_after_scoped(seen: Seen) -> Ask | bool | None:
     """A scoped login that was denied leaves the secret unjudged: the login without scope judges it (NGC, GHCR)."""
     logins = seen.made(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT)
-    if not logins or seen.scheme != "bearer" or any(e.step is Step.LOGIN for e in logins):
+    if not logins or seen.scheme != "bearer" or any(e.step is Step.LOGIN for e in logins) or seen.spent:
         return None
     said = seen.meaning(logins[-1])
     if said in (Meaning.DENIED, Meaning.BARRED) or (said in REFUSALS and seen.plan.provider.repeat_at_login and not seen.waiting):

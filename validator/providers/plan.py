@@ -9,12 +9,13 @@ from typing import Final
 
 from yarl import URL
 
-from validator.evidence import Asker, Control, Demand, Evidence, Exchange, Party, Step
+from validator.evidence import Asker, Control, Demand, Evidence, Exchange, Opinion, Party, Step
 from validator.protocol.manifest import ManifestKind
 from validator.protocol.scope import pull_scope
 from validator.providers.base import Provider
 from validator.verdict import Findings, Meaning, Reason, find, read
 from validator.verdict.controls import control_at
+from validator.verdict.findings import REFUSALS
 
 MAX_DEPTH: Final = 2
 
@@ -100,6 +101,16 @@ class Seen:
         """Whose pull speaks of the image."""
         return Party.ANONYMOUS if self.nobody else Party.SUBJECT
 
+    @property
+    def spent(self) -> bool:
+        """True when the stored pair was refused as often as one probe may cause: twice, in a sweep once.
+
+        Once more in a sweep where the vendor itself knows the secret: then the refusal was hardly the secret's (6.3, 6.4).
+        """
+        logins = self.made(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT)
+        refused = sum(e.authorized and (e.status == 401 or self.meaning(e) in REFUSALS) for e in logins)
+        return refused >= (2 if self.waiting or self.facts.opinion is Opinion.KNOWS else 1)
+
     def control(self, step: Step) -> Control:
         """What the control at `step` came to."""
         return control_at(self.evidence, self.plan.provider.traits, step)
@@ -165,7 +176,10 @@ def platforms(seen: Seen, party: Party) -> Ask | None:
     if seen.evidence.subject.platform is None:
         return None
     shown = [e for e in seen.evidence.of(Step.PULL, Step.MANIFEST, party=party) if e.manifest is not None and e.status == 200]
-    if not shown or any(e.failure is not None for e in seen.evidence.of(Step.MANIFEST, Step.CONFIG, party=party)):
+    # what did not come the first time is not asked for again: the platforms stay unknown
+    if not shown or any(
+        e.status != 200 or e.manifest is None or e.manifest.kind == "none" for e in seen.made(Step.MANIFEST, Step.CONFIG, party=party)
+    ):
         return None
     first, gets = shown[-1].manifest, [e for e in shown if e.manifest is not None and e.manifest.facts is not None]
     if first is None or any(e.manifest is not None and e.manifest.platform is not None for e in shown):

@@ -89,9 +89,7 @@ class NetworkFault(Exception):
     Holds neither URL nor header; it has no cause, for aiohttp's exceptions show the request's headers.
     """
 
-    def __init__(
-        self, failure: Failure, *, status: int | None = None, ms: float = 0.0, written: bool | None = None, front: bytes = b""
-    ) -> None:
+    def __init__(self, failure: Failure, *, status: int | None = None, ms: float = 0.0, written: bool | None = None, front: bytes = b"") -> None:
         super().__init__(failure.value)
         self.failure = failure
         self.status = status

@@ -17,8 +17,8 @@ from aiohttp import encode_basic_auth
 from pydantic import SecretStr
 from yarl import URL
 
-from validator.evidence import Demand, Exchange, Failure, Grant, ManifestSeen, Party, Step
-from validator.logs import mask
+from validator.evidence import Demand, Exchange, Failure, Grant, ManifestSeen, Opinion, OpinionSeen, Party, Step
+from validator.logs import holds_secret, mask
 from validator.protocol.base import NOT_JSON, beyond_limits, parse_json, shown_text, valid_digest
 from validator.protocol.challenge import choose_challenge, parse_challenges
 from validator.protocol.errcode import OAUTH_CODES, BodyShape, read_error
@@ -139,7 +139,7 @@ class RegistryClient:
         if ask.step in (Step.OPINION, Step.DETAIL):
             return self._opinion(ask, answer, seen)
         if answer.status == 401:
-            seen = replace(seen, demand=self._demand(answer, url))
+            seen = replace(seen, demand=self._demand(answer, url, fresh=not seen.authorized))
         if answer.status != 200 or ask.step in (Step.PING, Step.ELSEWHERE) or seen.url.endswith("/v2/"):
             said = read_error(answer.body, media_type, hide=mask)
             if ask.method == "HEAD" and _is_page(media_type):
@@ -161,14 +161,17 @@ class RegistryClient:
                 return replace(seen, failure=None, shape=said.shape, code=said.code or said.oauth or "", text=text)
         return replace(seen, failure=Failure.PROTOCOL) if beyond_limits(fault.front) else seen
 
-    def _demand(self, answer: Answer, url: URL) -> Demand | None:
+    def _demand(self, answer: Answer, url: URL, *, fresh: bool) -> Demand | None:
+        """The challenge of a 401; where nobody may follow it (the request carried a secret) its scheme and error alone."""
         chosen = choose_challenge(parse_challenges(answer.values("www-authenticate")))
         if chosen is None:
             return None
         said = chosen.parameters.get("error", "").lower()
         error = said if said in OAUTH_CODES else ""  # any other text may echo a secret
-        if chosen.scheme == "basic":
-            return Demand(scheme="basic", error=error)
+        if chosen.scheme == "basic" or not fresh:
+            return Demand(scheme=chosen.scheme, error=error)
+        if any(self._echoes(value) for value in chosen.parameters.values()):
+            return Demand(scheme="bearer", error=error, fault=Failure.UNSAFE_REALM)
         service, scope = chosen.parameters.get("service", ""), chosen.parameters.get("scope", "")[:500]
         realm = resolve_realm(chosen.parameters.get("realm", ""), url)
         if isinstance(realm, RealmFault):
@@ -178,8 +181,7 @@ class RegistryClient:
     def _granted(self, ask: Ask, answer: Answer, seen: Exchange, now: float) -> Exchange:
         token = parse_token_answer(answer.body)
         if token is None:
-            said = read_error(answer.body, next(iter(answer.values("content-type")), None))
-            return replace(seen, shape=said.shape)
+            return replace(seen, shape=read_error(answer.body, next(iter(answer.values("content-type")), None)).shape)
         self.bearers.kept[(ask.party, ask.repository)] = token.bearer
         return replace(seen, shape=BodyShape.JSON, grant=self._grant(ask, token, now))
 
@@ -215,12 +217,17 @@ class RegistryClient:
         said = None if body is NOT_JSON else body
         headers = {name: value for name, value in answer.headers if name not in ("set-cookie", "authorization")}
         read = provider.detail_read if ask.step is Step.DETAIL else about.read if about is not None else None
-        return replace(seen, opinion=read(answer.status, headers, said) if read is not None else None)
+        told = read(answer.status, headers, said) if read is not None else None
+        return replace(seen, opinion=OpinionSeen(opinion=Opinion.SILENT) if self._echoes(repr(told)) else told)
+
+    def _echoes(self, text: str) -> bool:
+        """True if `text` holds a secret or bearer of this probe: whoever says one back is not believed."""
+        return holds_secret(text) or any(len(kept.get_secret_value()) > 7 and kept.get_secret_value() in text for kept in self.bearers.kept.values())
 
     def _redirect(self, ask: Ask, url: URL, answer: Answer, seen: Exchange) -> Exchange:
         """Where a redirect leads, if it may be followed: registries/README.md 3.2."""
         location = answer.values("location")
-        target = _target(location[0], url) if len(location) == 1 else None
+        target = _target(location[0], url) if len(location) == 1 and not self._echoes(location[0]) else None
         if target is None:
             return replace(seen, failure=Failure.UNSAFE_REDIRECT)
         if ask.step not in (Step.LOGIN, Step.SCOPED) and target.scheme == "https" and self._unsafe_literal(target):

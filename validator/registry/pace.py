@@ -77,6 +77,7 @@ class Lane:
     sleep: Callable[[float], Awaitable[None]]
     monotonic: Callable[[], float]
     paused_until: float = 0.0
+    banned_until: float = 0.0
     _turns: _Turns = field(default_factory=_Turns)
     _names: dict[str, asyncio.Lock] = field(default_factory=dict)
     _refused_at: dict[str, float] = field(default_factory=dict)
@@ -100,6 +101,15 @@ class Lane:
     def pause(self, seconds: float) -> None:
         """The registry asked to come later: the sweep sleeps until then, without polling."""
         self.paused_until = max(self.paused_until, self.monotonic() + seconds)
+
+    def ban(self, seconds: float) -> None:
+        """The registry banned our address: no login makes sense until then."""
+        self.banned_until = max(self.banned_until, self.monotonic() + seconds)
+
+    @property
+    def banned_left_s(self) -> float:
+        """How long that goes on, in seconds; 0.0 if there is no ban."""
+        return max(0.0, self.banned_until - self.monotonic())
 
     @asynccontextmanager
     async def name(self, username: str, secret: str, gap_s: float) -> AsyncIterator[None]:

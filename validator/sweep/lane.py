@@ -1,289 +1,293 @@
-"""One registry's lane of a sweep: its secrets one after another, the suspects once more at its end, and what is written down.
+"""One registry's lane of a sweep: every secret once, the suspects once more at its end, and what is believed of it.
 
-A death needs a second refusal, the provider's wait later, with the registry seen well in between; many deaths at once are the
-registry's illness. registries/README.md 6.2; design sections 5 to 7.
+A death needs a second refusal, the provider's wait later, with the registry seen well in between; many refusals at once, or a
+refused canary, are the registry's illness. registries/README.md 6.2, 6.3; design sections 5 to 7.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import asyncio
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from pydantic import SecretStr
+from validator.credential import Credential
+from validator.probe import Probe
+from validator.probe.reach import provider_of
+from validator.status import Said, State
+from validator.sweep.base import Heard, LaneReport, LeftOver, Shared, unknown
+from validator.sweep.base.asking import converse, inquiry_of
+from validator.sweep.base.book import Book, is_refusal
+from validator.sweep.base.canary import CanaryWatch, Says
+from validator.verdict import Outcome, Reason
 
-from validator.config import Canary
-from validator.credential import Credential, RegistryScope
-from validator.evidence import Asker
-from validator.ledger import Ledger
-from validator.ledger.statuses import StatusRow, row_of, standing_of
-from validator.probe import Inquiry, Probe, Probed
-from validator.probe.reach import settings_of
-from validator.protocol.reference import InvalidReference, parse_reference
-from validator.providers import Provider
-from validator.status import Standing, State, Step, Transition, advance
-from validator.stores.base import CredentialStore, UnreadableRow
-from validator.sweep.base import Heard, LaneReport, LeftOver, Member, Row, Shared, Told
-from validator.verdict import Outcome, Reason, Verdict
-
-MASS: Final = 0.5
-"""More than this share of the formerly valid ones that were asked, dying in one sweep, is the registry's illness."""
-_SUSPECT: Final = (Outcome.INVALID, Outcome.INSUFFICIENT, Outcome.MISCONFIGURED)
+QUARANTINED: Final = "lane_quarantined"
+"""The sign that is kept of a quarantine: the next sweep's good canary releases the lane."""
+SPENT_IN_ROW: Final = 20
+"""After so many secrets for which there was no place the others of this round are not tried."""
 
 
 @dataclass(slots=True)
 class Lane:
-    """Sweeps the secrets of one host. `wait` False leaves suspects and the rest to the next sweep."""
+    """Sweeps the secrets of one host. `wait` False leaves suspects and a spent budget to the next sweep."""
 
     probe: Probe
-    ledger: Ledger
-    store: CredentialStore
+    book: Book
     report: LaneReport
-    told: Told
+    canary: CanaryWatch
     wait: bool
-    stopping: list[bool]
-    rows: list[Row] = field(default_factory=list)
-    left_over: list[LeftOver] = field(default_factory=list)
-    _provider: Provider | None = None
-    _accepted: bool = False
-    _canary: bool | None = None
-    _formerly: set[str] = field(default_factory=set)
+    started_at: datetime
+    shared_of: Callable[[Credential], Shared]
+    _confirm_after_s: float = 600.0
+    _in_flight: int = 1
+    _queue: deque[Shared] = field(default_factory=deque)
+    _deferred: list[tuple[float, Shared]] = field(default_factory=list)
+    _held: list[tuple[Shared, Heard]] = field(default_factory=list)
+    _due: list[tuple[float, int, Shared]] = field(default_factory=list)
+    _asked: set[str] = field(default_factory=set)
+    _refused: set[str] = field(default_factory=set)
+    _spent_in_row: int = 0
+    _closed: Reason | None = None
+    _proven: bool = False
+    _count: Iterator[int] = field(default_factory=itertools.count)
 
     async def run(self, secrets: Sequence[Shared]) -> None:
         """Every secret once; then the suspects, when their wait is over."""
-        suspects: list[tuple[Shared, Probed]] = []
+        pace = provider_of(self.probe.settings, self.report.registry, None).pace
+        self._confirm_after_s, self._in_flight = pace.confirm_after_s, pace.in_flight
+        await self._line_up(secrets)
+        await self._ask_all()
+        while self._due and self.wait and self._closed is None and await self._wait_for(self._due[0][0]):
+            _, _, shared = heapq.heappop(self._due)
+            await self._ask(shared, again=True)
+        await self._believe(again=True)
+        await self._ask_all()
+        self.report.finished = True
+        self.book.told(self.report)
+
+    async def _ask_all(self) -> None:
+        """The queue, and what came to stand in it while its refusals were written down."""
+        while self._queue or self._held:
+            while self._queue or self._deferred:
+                if self._queue:
+                    await self._round()
+                elif not await self._budget_frees():
+                    break
+            self._leave([*self._queue, *(shared for _, shared in self._deferred)], self._closed or Reason.BUDGET_SPENT)
+            self._queue.clear()
+            self._deferred.clear()
+            await self._believe()
+
+    async def keep_what_is_done(self) -> None:
+        """After a stop: refusals that were heard make suspects, nothing dies, and what was not asked is left over."""
+        many = self._is_mass()
+        for shared, heard in self._held:
+            early = replace(heard, healthy=False)
+            if many or (shared.suspect and self._ripe(shared)):
+                early = early.ill() if many else replace(early, verdict=unknown(Reason.AMBIGUOUS_REFUSAL), login=None)
+            await self.book.write(shared, early, confirm_after_s=self._confirm_after_s)
+        self._held.clear()
+
+    async def _line_up(self, secrets: Iterable[Shared]) -> None:
+        """Suspects whose wait is over first, then the formerly valid, then the others; a suspect that is seen well later goes last."""
+        ranked: list[tuple[int, Shared]] = []
         for shared in secrets:
-            if self.stopping[0]:
-                self._leave(shared, Reason.BUDGET_SPENT)
-                continue
-            probed = await self._first(shared)
-            if probed is not None and await self._is_suspect(shared, probed):
-                suspects.append((shared, probed))
-        await self._confirm(suspects)
-        self.told(self.report)
+            facts = await self.probe.ledger.facts.of(shared.host, shared.fingerprint)
+            shared.formerly = (facts is not None and facts.ever_valid) or any(member.standing.ever_valid for member in shared.members)
+            if shared.suspect and not self._ripe(shared):
+                self._schedule(shared)
+            else:
+                rank = 1 if shared.formerly else 2
+                if shared.dead:
+                    rank = 3
+                elif shared.suspect:
+                    rank = 0 if await self._seen_well(shared) else 4
+                ranked.append((rank, shared))
+        self._queue.extend(shared for _, shared in sorted(ranked, key=lambda one: one[0]))
 
-    async def _first(self, shared: Shared) -> Probed | None:
-        """Ask about one secret, unless what is known is fresh or it is not due; None if nothing was learned."""
-        standings = [await self._standing(member) for member in shared.members]
-        if any(standing is not None and standing.ever_valid for standing in standings):
-            self._formerly.add(str(shared.fingerprint))
-        if all(standing is not None and not standing.is_due(self.probe.now()) for standing in standings):
-            self._keep(shared, standings)
-            return None
-        fresh = await self.probe.recalled(self._inquiry(shared), self.probe.settings.sweep.fresh_s)
-        if fresh is not None and all(standing is not None and standing.state is State.ALIVE for standing in standings):
-            self._keep(shared, standings)
-            return None
-        probed = await self._asked(shared)
-        if probed is None:
-            return None
-        if probed.verdict.outcome not in _SUSPECT or not any(exchange.authorized for exchange in probed.evidence.exchanges):
-            await self._write(shared, _heard(probed, self.probe.now()), healthy=False)
-            self._accepted = self._accepted or probed.verdict.outcome is Outcome.VALID
-            return None
-        return probed
+    async def _round(self) -> None:
+        """Ask what stands in the queue; side by side only when one was proven, so that challenge and control are known."""
+        while self._queue and not self._proven and self._closed is None:
+            await self._ask(self._queue.popleft())
+        width = min(len(self._queue), self._in_flight)
+        if self._closed is None and width:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(width):
+                    tasks.create_task(self._work())
+        if self._closed is not None:
+            self._leave(self._queue, self._closed)
+            self._queue.clear()
 
-    async def _is_suspect(self, shared: Shared, probed: Probed) -> bool:
-        """Write a first refusal down; True if this sweep is to ask again."""
-        heard = _heard(probed, self.probe.now())
-        standings = [await self._standing(member) for member in shared.members]
-        ripe = [s for s in standings if s is not None and s.state is State.SUSPECT and _ripe(s, heard.at, self._confirm_s)]
-        if ripe:
-            await self._second(shared, heard)
+    async def _work(self) -> None:
+        while self._queue and self._closed is None:
+            await self._ask(self._queue.popleft())
+
+    async def _ask(self, shared: Shared, *, again: bool = False) -> None:
+        """One secret: not at all while it is fresh or not due; else one conversation, whose refusal is held back."""
+        if not again and all(not member.standing.is_due(self.probe.now()) for member in shared.members):
+            self.book.keep(shared)
+            return
+        credential, changed = await self.book.current(shared)
+        self._anew(shared, changed)
+        if credential is None or (not again and await self._is_fresh(shared, credential)):
+            return
+        suspected = again or (shared.suspect and any(m.standing.suspected_of is Said.REFUSED for m in shared.members))
+        healthy = await self._is_well(shared) if suspected else False
+        asked = await converse(self.probe, shared, credential)
+        heard, reason = replace(asked.heard, healthy=healthy), asked.heard.verdict.reason
+        self._confirm_after_s, self._in_flight = asked.provider.pace.confirm_after_s, asked.provider.pace.in_flight
+        self.report.probes += asked.probed
+        if reason is Reason.BUDGET_SPENT:
+            self._defer(shared, heard, again=again)
+            return
+        self._spent_in_row = 0
+        self._asked |= {shared.fingerprint} if shared.formerly else set()
+        self._proven = self._proven or heard.verdict.outcome is Outcome.VALID
+        if reason is Reason.ADDRESS_BANNED:
+            self._closed = reason
+        if is_refusal(heard) and not shared.dead:
+            self._refused |= {shared.fingerprint} if shared.formerly else set()
+            self._held.append((shared, heard))
+            return
+        await self._write(shared, heard)
+        if not again and heard.verdict.outcome in (Outcome.INSUFFICIENT, Outcome.MISCONFIGURED):
+            self._schedule(shared, heard)
+
+    async def _is_fresh(self, shared: Shared, credential: Credential) -> bool:
+        """True if it was proven a short while ago: then its status says so, and nothing is sent."""
+        found = await self.probe.recalled(inquiry_of(shared, credential), self.probe.settings.sweep.fresh_s)
+        if found is None:
             return False
-        if all(standing is not None and standing.state is State.DEAD for standing in standings):
-            await self._write(shared, heard, healthy=False)
-            return False
-        await self._write(shared, heard, healthy=False)
+        if all(member.standing.state is State.ALIVE for member in shared.members):
+            self.book.keep(shared)
+        else:
+            await self._write(shared, Heard(*found))
         return True
 
-    @property
-    def _confirm_s(self) -> float:
-        return self._provider.pace.confirm_after_s if self._provider is not None else 600.0
+    async def _write(self, shared: Shared, heard: Heard) -> None:
+        self._anew(shared, await self.book.write(shared, heard, confirm_after_s=self._confirm_after_s))
 
-    async def _confirm(self, suspects: Sequence[tuple[Shared, Probed]]) -> None:
-        """The second look at the end of the lane, each suspect's wait after its first refusal."""
-        settings = self.probe.settings.sweep
-        if not self.wait or not suspects or self._confirm_s > settings.wait_s:
+    def _anew(self, shared: Shared, changed: Sequence[Credential]) -> None:
+        """What stands in the place of a credential that changed is asked once, in this sweep, if it is of this registry."""
+        for credential in changed:
+            if not shared.anew and credential.scope.host == shared.host:
+                new = self.shared_of(credential)
+                new.anew = True
+                self._queue.append(new)
+            else:
+                self.book.left_over[credential.user, credential.name] = LeftOver(credential.user, credential.name, Reason.ROTATED)
+
+    def _ripe(self, shared: Shared) -> bool:
+        since = shared.confirmed_from(self._confirm_after_s)
+        return since is not None and self.probe.now() >= since
+
+    def _schedule(self, shared: Shared, heard: Heard | None = None) -> None:
+        """A suspect is asked again when its wait is over, and a little later: two clocks never agree. Once in a sweep."""
+        since = shared.confirmed_from(self._confirm_after_s)
+        if since is None or (heard is not None and not heard.confirmable):
             return
-        verdicts: list[tuple[Shared, Heard]] = []
-        for shared, first in suspects:
-            at = datetime.fromtimestamp(first.evidence.exchanges[-1].at, self.probe.now().tzinfo) + timedelta(seconds=self._confirm_s)
-            while not self.stopping[0] and (left := (at - self.probe.now()).total_seconds()) > 0:
-                self.report.waiting_until = at
-                self.told(self.report)
-                await self.probe.sleep(min(left, 1.0) if left > 1 else left)
-            self.report.waiting_until = None
-            if self.stopping[0]:
-                return
-            again = await self._asked(shared, replacing=True)
-            if again is not None:
-                verdicts.append((shared, _heard(again, self.probe.now())))
-        await self._bury(verdicts)
+        left = (since - self.probe.now()).total_seconds()
+        if left > 0 or since - timedelta(seconds=self._confirm_after_s) >= self.started_at:
+            self._later(shared, max(0.0, left) + self._margin_s)
 
-    async def _bury(self, verdicts: Sequence[tuple[Shared, Heard]]) -> None:
-        """Believe the second refusals, unless there are more deaths than a well registry has."""
-        dying = [s for s, heard in verdicts if heard.verdict.outcome is Outcome.INVALID and str(s.fingerprint) in self._formerly]
-        many = len(dying) >= self.probe.settings.sweep.quarantine_min and len(dying) > MASS * len(self._formerly)
-        self.report.quarantined = many and await self._canary_says() is not True
-        for shared, heard in verdicts:
-            if heard.verdict.outcome is Outcome.INVALID and self.report.quarantined:
-                await self._write(shared, heard.ill(), healthy=False)
-            else:
-                await self._second(shared, heard)
+    @property
+    def _margin_s(self) -> float:
+        return max(0.01, self._confirm_after_s / 1000)
 
-    async def _second(self, shared: Shared, heard: Heard) -> None:
-        """Write a second word down, with whether the registry was seen well since the first."""
-        healthy = False
-        if heard.verdict.outcome is Outcome.INVALID:
-            if await self._canary_says() is False and not await self._others_accepted(shared, None):
-                heard = heard.ill()
-            else:
-                first = await self._first_refused(shared)
-                healthy = await self._others_accepted(shared, first) or await self.probe.well(shared.host)
-        await self._write(shared, heard, healthy=healthy)
+    def _later(self, shared: Shared, seconds: float) -> None:
+        heapq.heappush(self._due, (self.probe.monotonic() + seconds, next(self._count), shared))
 
-    async def _first_refused(self, shared: Shared) -> datetime | None:
-        standings = [await self._standing(member) for member in shared.members]
-        times = [standing.first_refused_at for standing in standings if standing is not None and standing.first_refused_at is not None]
-        return min(times, default=None)
-
-    async def _others_accepted(self, shared: Shared, since: datetime | None) -> bool:
-        """True if another secret of the host was accepted since then (None: in this sweep)."""
-        if since is None:
-            return self._accepted
-        at = await self.ledger.facts.accepted_beside(shared.host, shared.fingerprint)
-        return at is not None and at > since
-
-    async def _canary_says(self) -> bool | None:
-        """True if the operator's canary is accepted, False if it is refused, None without one; asked once a lane."""
-        said = settings_of(self.probe.settings, self.report.registry).canary
-        if said is None:
-            return None
-        if self._canary is None:
-            probed = await self.probe.ask(Inquiry(host=self.report.registry, credential=_canary(self.report, said), asker=Asker.SWEEP, canary=True))
-            self.report.probes += 1
-            match probed.verdict.outcome:
-                case Outcome.VALID:
-                    self._canary = True
-                case Outcome.INVALID:
-                    self._canary = False
-                case _:
-                    return None
-        return self._canary
-
-    async def _asked(self, shared: Shared, *, replacing: bool = False) -> Probed | None:
-        """One probe, waiting for the budget as long as the settings allow; None and `left_over` where it has none."""
-        ends = self.probe.monotonic() + self.probe.settings.sweep.wait_s
-        while True:
-            probed = await self.probe.ask(self._inquiry(shared))
-            self._provider = probed.provider
-            self.report.probes += 1
-            retry = probed.verdict.retry_after_s
-            spent = probed.verdict.reason is Reason.BUDGET_SPENT and retry is not None
-            if not spent or not self.wait or self.stopping[0] or retry is None or self.probe.monotonic() + retry > ends:
-                break
-            self.report.waiting_until = self.probe.now() + timedelta(seconds=retry)
-            self.told(self.report)
-            for _ in range(int(retry) + 1):
-                if not self.stopping[0]:
-                    await self.probe.sleep(min(1.0, retry))
-            self.report.waiting_until = None
-        if probed.verdict.reason is Reason.BUDGET_SPENT:
-            if not replacing:
-                await self._write(shared, _heard(probed, self.probe.now()), healthy=False)
-            for member in shared.members:
-                self.left_over.append(LeftOver(member.credential.user, member.credential.name, Reason.BUDGET_SPENT))
-            return None
-        return probed
-
-    def _inquiry(self, shared: Shared) -> Inquiry:
-        proof = next((member.proof for member in shared.members if member.proof), None)
-        image = None
-        if proof is not None:
-            try:
-                image = parse_reference(proof)
-            except InvalidReference:
-                image = None
-        return Inquiry(host=shared.host, credential=shared.credential, image=image, asker=Asker.SWEEP, proof=image is not None)
-
-    async def _standing(self, member: Member) -> Standing | None:
-        return standing_of(await self.ledger.statuses.get(member.key))
-
-    async def _write(self, shared: Shared, heard: Heard, *, healthy: bool) -> None:
-        """Advance every credential that holds this secret still; one that changed meanwhile is `unknown (rotated)`."""
-        sweep, notices = self.probe.settings.sweep, self.probe.settings.notices
-        for member in shared.members:
-            now = await self.store.get(member.credential.user, member.credential.name)
-            if now is None:
-                continue
-            if isinstance(now, UnreadableRow) or now.row != member.credential.row:
-                self._row(member, Heard(Verdict(outcome=Outcome.UNKNOWN, reason=Reason.ROTATED), heard.at, sent=False), None, Transition.NONE)
-                self.left_over.append(LeftOver(member.credential.user, member.credential.name, Reason.ROTATED))
-                continue
-            taken: list[Step] = []
-
-            def step(row: StatusRow | None, member: Member = member, taken: list[Step] = taken) -> StatusRow:
-                made = advance(
-                    standing_of(row), heard.verdict, at=heard.at, confirm_after_s=self._confirm_s, healthy=healthy, sent=heard.sent,
-                    expiry_days=notices.expiry_days, dead_again_days=sweep.dead_again_days,
-                )  # fmt: skip
-                taken.append(made)
-                return row_of(member.key, member.credential.name, made.standing)
-
-            await self.ledger.statuses.change(member.key, step)
-            self._row(member, Heard(taken[-1].verdict, heard.at, heard.sent), taken[-1].standing, taken[-1].transition)
-
-    def _keep(self, shared: Shared, standings: Sequence[Standing | None]) -> None:
-        """Rows of credentials that were not asked: their last confirmed verdict, and no transition."""
-        for member, standing in zip(shared.members, standings, strict=True):
-            known = standing or Standing()
-            self.rows.append(_told_row(member, known.outcome, known.reason, known.level, known, Transition.NONE, known.checked_at))
-            self.report.done += 1
-        self.told(self.report)
-
-    def _leave(self, shared: Shared, reason: Reason) -> None:
-        for member in shared.members:
-            self.left_over.append(LeftOver(member.credential.user, member.credential.name, reason))
-            self.rows.append(_told_row(member, None, None, None, Standing(), Transition.NONE, None))
-
-    def _row(self, member: Member, heard: Heard, standing: Standing | None, transition: Transition) -> None:
-        known = standing or Standing()
-        row = _told_row(member, heard.verdict.outcome, heard.verdict.reason, heard.verdict.level, known, transition, heard.at)
-        same = [at for at, other in enumerate(self.rows) if (other.user, other.name) == (row.user, row.name)]
-        if same:
-            self.rows[same[0]] = row
+    def _defer(self, shared: Shared, heard: Heard, *, again: bool) -> None:
+        """No place in the failure budget: later, if one frees within the sweep's patience; else it is left."""
+        retry = heard.verdict.retry_after_s
+        patience = self.probe.settings.sweep.wait_s
+        if retry is None or retry > patience or not self.wait:
+            self._leave([shared], Reason.BUDGET_SPENT, heard)
+        elif again:
+            self._later(shared, retry)
         else:
-            self.rows.append(row)
-            self.report.done += 1
-        self.told(self.report)
+            self._deferred.append((self.probe.monotonic() + retry, shared))
+            self._spent_in_row += 1
+            if self._spent_in_row >= SPENT_IN_ROW:
+                self._deferred += [(self.probe.monotonic() + retry, other) for other in self._queue]
+                self._queue.clear()
 
+    async def _budget_frees(self) -> bool:
+        """Wait for the first place; False if the registry looks ill already, so that no more of its refusals are asked for."""
+        if self._is_mass():
+            self._closed = Reason.REGISTRY_ILL
+            return False
+        await self._wait_for(min(at for at, _ in self._deferred))
+        now = self.probe.monotonic()
+        self._queue.extend(shared for at, shared in self._deferred if at <= now)
+        self._deferred = [(at, shared) for at, shared in self._deferred if at > now]
+        self._spent_in_row = 0
+        return True
 
-def _told_row(
-    member: Member, outcome: Outcome | None, reason: Reason | None, level: object, standing: Standing, transition: Transition, at: datetime | None
-) -> Row:  # fmt: skip
-    held = member.credential
-    return Row(
-        user=held.user, name=held.name, registry=held.scope.host, verdict=outcome, reason=reason, level=level,  # type: ignore[arg-type]  # a Level or None
-        standing=standing, transition=transition, checked_at=at,
-    )  # fmt: skip
+    async def _wait_for(self, at: float) -> bool:
+        """Sleep until the monotonic instant `at`; False, at once, if that is beyond the sweep's patience."""
+        left = at - self.probe.monotonic()
+        if left > self.probe.settings.sweep.wait_s:
+            return False
+        if left > 0:
+            self.report.waiting_until = self.probe.now() + timedelta(seconds=left)
+            self.book.told(self.report)
+            await self.probe.sleep(left)
+            self.report.waiting_until = None
+        return True
 
+    def _leave(self, secrets: Iterable[Shared], reason: Reason, heard: Heard | None = None) -> None:
+        for shared in secrets:
+            self.book.leave(shared, reason, at=heard.at if heard is not None else self.probe.now())
 
-def _heard(probed: Probed, now: datetime) -> Heard:
-    logins = [exchange.at for exchange in probed.evidence.exchanges if exchange.authorized]
-    at = datetime.fromtimestamp(logins[-1], now.tzinfo) if logins else now
-    return Heard(probed.verdict, at, bool(probed.evidence.exchanges))
+    def _is_mass(self) -> bool:
+        """True if the formerly valid ones that were refused are many, and half of those asked or more."""
+        return len(self._refused) >= self.probe.settings.sweep.quarantine_min and 2 * len(self._refused) >= len(self._asked)
 
+    async def _believe(self, *, again: bool = False) -> None:
+        """Write down the refusals that were held back, unless they are the registry's illness."""
+        held, self._held = self._held, []
+        if not held:
+            return
+        if again and self.canary.failed_at is not None:
+            await self._wait_for(self.canary.failed_at + self._confirm_after_s + self._margin_s)
+        banned = self._closed is Reason.ADDRESS_BANNED
+        says = await self.canary.says(self._confirm_after_s) if not banned else Says.NOTHING
+        ill = says is Says.ILL
+        if self._is_mass() and not (says is Says.GOOD and await self._was_quarantined()):
+            ill = self.report.quarantined = True
+            await self.probe.ledger.illness.add(self.report.registry, QUARANTINED, now=self.probe.now())
+        for shared, heard in held:
+            if banned:  # refusals beside a ban say nothing for sure (6.2 e)
+                heard = replace(heard, healthy=False)
+            await self._write(shared, heard.ill() if ill else heard)
+            if not again and not ill:
+                self._schedule(shared, heard)
+        self._refused.clear()
 
-def _ripe(standing: Standing, at: datetime, confirm_s: float) -> bool:
-    since = standing.confirmed_from(confirm_s)
-    return since is not None and at >= since
+    async def _was_quarantined(self) -> bool:
+        """True if an earlier sweep put this lane into quarantine."""
+        signs = await self.probe.ledger.illness.since(self.report.registry, self.started_at - timedelta(days=30))
+        return any(sign.kind == QUARANTINED and sign.at < self.started_at for sign in signs)
 
+    async def _seen_well(self, shared: Shared) -> bool:
+        """True if another secret was accepted here since the (latest) first refusal of this one."""
+        since = max((m.standing.first_refused_at for m in shared.members if m.standing.first_refused_at is not None), default=None)
+        beside = await self.probe.ledger.facts.accepted_beside(shared.host, shared.fingerprint)
+        return since is not None and beside is not None and beside > since
 
-def _canary(report: LaneReport, said: Canary) -> Credential:
-    try:
-        secret = said.secret_file.read_text(encoding="utf-8").removesuffix("\n")
-    except (OSError, UnicodeDecodeError):
-        secret = ""
-    return Credential(user="", name="canary", scope=RegistryScope(report.registry), username=said.username, secret=SecretStr(secret))
+    async def _is_well(self, shared: Shared) -> bool:
+        """Health between two refusals: another secret, or the canary; where there is neither, an anonymous answer as usual."""
+        if await self._seen_well(shared):
+            return True
+        match await self.canary.says(self._confirm_after_s):
+            case Says.GOOD:
+                return True
+            case Says.ILL:
+                return False
+            case Says.NOTHING:
+                return await self.probe.well(shared.host, shared.image.repository if shared.image is not None else "")

@@ -61,6 +61,10 @@ def anonymous_control(evidence: Evidence, traits: Traits) -> Control:
     )
     # under a Bearer challenge only a HEAD that carried an anonymous token speaks, or one that was let in without
     heads = [(e, r) for e, r in heads if e.authorized or e.led or not bearer or r.meaning is Meaning.READABLE]
+    if public_token_refused(evidence, traits) and not any(
+        reading.meaning is Meaning.READABLE for _, reading in judged(evidence, traits, Step.PULL, party=Party.SUBJECT)
+    ):
+        return Control.UNCLEAR  # an ill registry's no does not make an image private
     if heads:
         exchange, reading = heads[-1]
         if reading.meaning in (Meaning.READABLE, Meaning.UNSUPPORTED):
@@ -70,12 +74,21 @@ def anonymous_control(evidence: Evidence, traits: Traits) -> Control:
         return Control.REFUSED if reading.meaning is Meaning.BARRED and exchange.status == 402 else Control.UNCLEAR
     if scoped:
         exchange, reading = scoped[-1]
-        if reading.meaning in (Meaning.REFUSED, Meaning.DENIED, Meaning.BROKEN, Meaning.BARRED):
+        if reading.meaning in (Meaning.REFUSED, Meaning.DENIED, Meaning.BROKEN) or (reading.meaning is Meaning.BARRED and exchange.status == 402):
             return _doubted(evidence, traits, [e for e, _ in scoped]) if exchange.status == 401 else Control.REFUSED
         if exchange.grant is not None and exchange.grant.pulls is False:
             return Control.REFUSED
         return Control.UNCLEAR
     return evidence.known.anonymous
+
+
+def public_token_refused(evidence: Evidence, traits: Traits) -> bool:
+    """True if nobody's token for the repository, which is given for public ones alone, was refused at the manifest."""
+    scoped = judged(evidence, traits, Step.SCOPED, party=Party.ANONYMOUS)
+    heads = [(e, r) for e, r in judged(evidence, traits, Step.PULL, party=Party.ANONYMOUS) if e.authorized]
+    if not traits.token_for_public_only or not scoped or not heads:
+        return False
+    return scoped[-1][1].meaning is Meaning.ACCEPTED and heads[-1][0].status == 401
 
 
 def _doubted(evidence: Evidence, traits: Traits, refused: list[Exchange]) -> Control:

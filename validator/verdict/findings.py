@@ -20,6 +20,7 @@ from validator.verdict.controls import (
     opinion_control_of,
     opinion_of,
     proof_control,
+    public_token_refused,
 )
 from validator.verdict.reading import Meaning, Reading, read
 from validator.verdict.traits import Traits
@@ -32,6 +33,7 @@ REMEMBERED_S: Final = 86_400.0
 DAY_S: Final = 86_400.0
 
 REFUSALS: Final = frozenset({Meaning.REFUSED, Meaning.BROKEN})
+NO_PULL: Final = frozenset({Meaning.DENIED, Meaning.STALE, *REFUSALS})
 _IMPOSSIBLE_OF_A_MADE_UP_NAME: Final = frozenset(
     {Reason.EXPIRED, Reason.REVOKED, Reason.OWNER_DISABLED, Reason.TOKEN_REQUIRED, Reason.SCOPE_MISSING, Reason.SSO_REQUIRED}
 )
@@ -72,6 +74,8 @@ class Findings:
     """The control that a pull proof rests on (6.2): refused at any of the steps that may carry it."""
     pull: Meaning | None = None
     pull_reason: Reason | None = None
+    pull_ill: bool = False
+    """The registry refused the image to somebody who surely may read it."""
     anonymous: Control = Control.UNCLEAR
     own: bool = False
     image: bool = False
@@ -129,6 +133,7 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
         proof=proof_control(evidence, traits),
         pull=pull.meaning if pull.row else None,
         pull_reason=pull.reason,
+        pull_ill=pull.meaning in NO_PULL and _pull_ill(evidence, traits),
         anonymous=anonymous_control(evidence, traits),
         own=subject.own,
         image=bool(subject.repository),
@@ -187,7 +192,8 @@ def is_fresh(evidence: Evidence) -> bool:
     if not logins:
         return True
     last = evidence.exchanges.index(logins[-1])
-    before = [e for e in evidence.exchanges[:last] if e.step in (Step.PING, Step.PULL) and e.party is Party.ANONYMOUS and e.demand is not None]
+    asked = [e for e in evidence.exchanges[:last] if e.step in (Step.PING, Step.PULL) and e.party is Party.ANONYMOUS and not e.authorized]
+    before = [e for e in asked if e.demand is not None]
     if any(logins[-1].at - e.at <= FRESH_CHALLENGE_S for e in before):
         return True
     used, age = (before[-1].demand, 0.0) if before else (evidence.known.challenge, evidence.known.challenge_age_s)
@@ -240,6 +246,12 @@ def _signs_of_illness(evidence: Evidence, traits: Traits) -> bool:
             return True
     asked = judged(evidence, traits, Step.LOGIN, party=Party.ANONYMOUS)
     return bool(traits.anonymous_usual) and bool(asked) and all(reading.meaning not in traits.anonymous_usual for _, reading in asked)
+
+
+def _pull_ill(evidence: Evidence, traits: Traits) -> bool:
+    """True if the canary may not read either, or nobody may with the token that was given for what is public."""
+    canary = [reading for _, reading in judged(evidence, traits, Step.PULL, Step.MANIFEST, party=Party.CANARY)]
+    return any(reading.meaning in NO_PULL for reading in canary) or public_token_refused(evidence, traits)
 
 
 def _claims_nobody(evidence: Evidence) -> bool:

@@ -62,6 +62,8 @@ def _outcome(findings: Findings, verdict: Verdict, traits: Traits, nobody: bool)
         return (ImageOutcome.PULLABLE, Reason.PUBLIC) if nobody else (ImageOutcome.PULLABLE, Reason.PULL_OK)
     if pull is Meaning.BARRED:
         return ImageOutcome.DENIED, reason or Reason.POLICY_DENIED
+    if findings.pull_ill:
+        return ImageOutcome.UNKNOWN, Reason.REGISTRY_ILL
     if nobody:
         return _anonymously(findings)
     if verdict.reason is Reason.ANONYMOUS_REGISTRY and findings.anonymous is Control.ACCEPTED:
@@ -81,6 +83,8 @@ def _outcome(findings: Findings, verdict: Verdict, traits: Traits, nobody: bool)
         return ImageOutcome.UNKNOWN, verdict.reason if verdict.outcome is Outcome.UNKNOWN else Reason.AMBIGUOUS_REFUSAL
     if findings.secret is Meaning.ALIVE:
         return ImageOutcome.DENIED, verdict.reason if verdict.reason in _SAID_AT_THE_IMAGE else Reason.NO_PULL_PERMISSION
+    if findings.secret is Meaning.DENIED and verdict.outcome is Outcome.UNKNOWN and verdict.reason is not Reason.AMBIGUOUS_REFUSAL:
+        return ImageOutcome.UNKNOWN, verdict.reason
     if pull in (Meaning.DENIED, *REFUSALS):
         return _denied(findings, verdict, traits, reason)
     if pull is Meaning.ALIVE:

@@ -12,10 +12,10 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from validator.evidence import Control, Evidence, Opinion, Party, Step
+from validator.evidence import Control, Evidence, Failure, Opinion, Party, Step
 from validator.verdict.base import Hint, Level, Outcome, Reason, Verdict
 from validator.verdict.controls import opinion_of
-from validator.verdict.findings import REFUSALS, REPEAT_AFTER_S, Findings, find, refusals_of
+from validator.verdict.findings import NO_PULL, REFUSALS, REPEAT_AFTER_S, Findings, find, refusals_of
 from validator.verdict.image import judge_image
 from validator.verdict.reading import Meaning
 from validator.verdict.traits import Traits
@@ -87,7 +87,8 @@ TABLE: Final[tuple[Row, ...]] = (
     row("6.2 opinion silent", X, Reason.AMBIGUOUS_REFUSAL, secret=REFUSALS, opinion=Opinion.SILENT, refused_twice=False),
     row("7.30", N, None, secret=Meaning.REFUSED, decided=True),
     row("6.2 once", X, Reason.AMBIGUOUS_REFUSAL, secret=REFUSALS),
-    # accepted, and fit for a proof of pulling (7.37-7.42)
+    # accepted, and fit for a proof of pulling (7.37-7.42); 7.46: an ill registry's no says nothing
+    row("7.46 pull", X, Reason.REGISTRY_ILL, secret=Meaning.ACCEPTED, pull=NO_PULL, pull_ill=True),
     row("7.41", X, Reason.TOKEN_REJECTED, secret=Meaning.ACCEPTED, pull=Meaning.STALE),
     row("7.37", V, Reason.PULL_PROVEN, Level.PULL, secret=Meaning.ACCEPTED, pull=Meaning.READABLE, anonymous=Control.REFUSED, proof=Control.REFUSED),
     row("7.42", S, Reason.NO_PULL_PERMISSION, secret=Meaning.ACCEPTED, pull=_DENIED_PULL, own=True, control=_REFUSED, claims_nobody=False),
@@ -157,6 +158,8 @@ def _hints(evidence: Evidence, findings: Findings, verdict: Verdict, traits: Tra
     if verdict.outcome is Outcome.VALID and findings.kind_dies_soon:
         hints.append(Hint.SHORT_LIVED)
     opinion = opinion_of(evidence)
+    if traits.owner_is_username and opinion is not None and opinion.owner and evidence.subject.username:
+        hints += [Hint.USERNAME_DIFFERS] if opinion.owner.casefold() != evidence.subject.username.casefold() else []
     if traits.kinds_of_no_person & {evidence.subject.kind, opinion.kind if opinion is not None else ""}:
         hints.append(Hint.OWNER_OTHER)
     wanted_when_refused = {Hint.USERNAME_FORM, Hint.USE_A_TOKEN, Hint.LOOKS_CUT}
@@ -171,6 +174,8 @@ def _retry_after(evidence: Evidence, verdict: Verdict, traits: Traits) -> float 
         return None
     told = [e.retry_after_s for e in evidence.exchanges if e.retry_after_s is not None]
     closed = traits.closed_for_s.get(verdict.reason)
+    if any(e.failure is Failure.ADDRESS_BANNED for e in evidence.exchanges):
+        closed = None  # closed before this probe: it tells how much is left
     if told or closed is not None:
         return max(closed or 0.0, *told[-1:], 0.0)
     if verdict.reason is Reason.AMBIGUOUS_REFUSAL and refusals_of(evidence, Traits()) == 1:

@@ -30,6 +30,10 @@ class Traits:
     """Anonymous 401s can be spurious, and count only at a realm that answers a scopeless anonymous request (NGC)."""
     anonymous_usual: frozenset[Meaning] = frozenset()
     """What the vendor usually says to an anonymous token request; anything else is a sign of illness. Empty: not asked."""
+    token_for_public_only: bool = False
+    """Nobody gets a token for a repository that is not public: one that the manifest then refuses shows illness (GHCR)."""
+    owner_is_username: bool = False
+    """The introspection's owner is the name that the vendor asks for as username; another one is worth a hint."""
     scopes_that_pull: frozenset[str] = frozenset()
     kinds_that_never_pull: frozenset[str] = frozenset()
     kinds_that_die_soon: frozenset[str] = frozenset()

@@ -220,9 +220,7 @@ async def test_a_host_that_can_be_no_name_is_not_found(opened: Open, host: str):
     assert fault.failure is Failure.DNS_NXDOMAIN
 
 
-async def test_a_name_with_addresses_of_a_family_that_we_lack_is_a_failed_connection(
-    opened: Open, monkeypatch: pytest.MonkeyPatch, dials: Dials
-):
+async def test_a_name_with_addresses_of_a_family_that_we_lack_is_a_failed_connection(opened: Open, monkeypatch: pytest.MonkeyPatch, dials: Dials):
     def system(host, port, family=0, type=0, proto=0, flags=0):  # its real names
         if flags & socket.AI_ADDRCONFIG:
             raise socket.gaierror(socket.EAI_NODATA, "No address associated with hostname")

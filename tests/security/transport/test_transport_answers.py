@@ -50,9 +50,7 @@ CUT = {
 
 @pytest.mark.parametrize(("raw", "status"), CUT.values(), ids=CUT.keys())
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
-async def test_a_body_that_is_cut_is_protocol_and_keeps_its_status(
-    transport: AiohttpTransport, serve: Serve, raw: bytes, status: int, reset: bool
-):
+async def test_a_body_that_is_cut_is_protocol_and_keeps_its_status(transport: AiohttpTransport, serve: Serve, raw: bytes, status: int, reset: bool):
     go = asyncio.Event()
 
     async def cutting(connection: Connection) -> None:

@@ -17,9 +17,7 @@ from validator.registry.transport import AiohttpTransport
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE"])
 @pytest.mark.parametrize("pooled", [False, True], ids=["fresh", "pooled"])
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
-async def test_a_request_that_a_server_drops_is_never_sent_again(
-    transport: AiohttpTransport, serve: Serve, method: str, pooled: bool, reset: bool
-):
+async def test_a_request_that_a_server_drops_is_never_sent_again(transport: AiohttpTransport, serve: Serve, method: str, pooled: bool, reset: bool):
     async def dropping(connection: Connection) -> None:
         if pooled:
             await connection.request()
@@ -86,9 +84,7 @@ async def test_a_redirect_is_an_answer_and_not_followed(transport: AiohttpTransp
     assert (answer.status, answer.values("Location"), elsewhere.connections) == (status, (location,), 0)
 
 
-async def test_neither_proxy_nor_netrc_of_the_environment_is_used(
-    opened: Open, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-):
+async def test_neither_proxy_nor_netrc_of_the_environment_is_used(opened: Open, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     proxy, wire = await serve(answering(OK)), await serve(answering(OK))
     (tmp_path / ".netrc").write_text("machine localhost login user password from-netrc\nmachine 127.0.0.1 login user password from-netrc\n")
     (tmp_path / ".netrc").chmod(0o600)

@@ -194,9 +194,7 @@ async def test_waiting_for_a_free_connection_is_a_timeout_and_nothing_was_sent(o
     assert isinstance(await first, NetworkFault)
 
 
-async def test_a_request_that_waited_for_a_free_connection_has_its_whole_connect_time(
-    opened: Open, serve: Serve, tls: ssl.SSLContext, ca_file: Path
-):
+async def test_a_request_that_waited_for_a_free_connection_has_its_whole_connect_time(opened: Open, serve: Serve, tls: ssl.SSLContext, ca_file: Path):
     async def slow(connection: Connection) -> None:
         await connection.request()
         await asyncio.sleep(0.4)

@@ -128,9 +128,7 @@ async def test_tls_older_than_1_2_is_refused(opened: Open, serve: Serve, authori
     assert (fault.failure, wire.requests) == (Failure.TLS_FAILED, [])
 
 
-async def test_a_connection_that_one_ca_file_vouched_for_serves_no_route_without_it(
-    opened: Open, serve: Serve, tls: ssl.SSLContext, ca_file: Path
-):
+async def test_a_connection_that_one_ca_file_vouched_for_serves_no_route_without_it(opened: Open, serve: Serve, tls: ssl.SSLContext, ca_file: Path):
     wire = await serve(answering(OK), tls=tls)
     transport = await opened()
     url = f"https://127.0.0.1:{wire.port}/v2/"

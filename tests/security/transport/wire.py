@@ -123,9 +123,7 @@ class Dials:
 
 
 class Open(Protocol):
-    async def __call__(
-        self, network: Network | None = None, *, names: Names | None = None, dials: Dials | None = None
-    ) -> AiohttpTransport: ...
+    async def __call__(self, network: Network | None = None, *, names: Names | None = None, dials: Dials | None = None) -> AiohttpTransport: ...
 
 
 def asking(

@@ -45,9 +45,7 @@ def test_the_first_of_four_places_is_read(machine):
         machine.write(path, f"timeouts: {{total_s: {number}}}")
         seen.append(machine.load(VALIDATOR_CONFIG=str(machine.given) if path == machine.given else ""))
     seen.append(
-        machine.load(
-            explicit=machine.write(machine.given.with_name("x.yaml"), "timeouts: {total_s: 4}"), VALIDATOR_CONFIG=str(machine.given)
-        )
+        machine.load(explicit=machine.write(machine.given.with_name("x.yaml"), "timeouts: {total_s: 4}"), VALIDATOR_CONFIG=str(machine.given))
     )
     assert [(loaded.source, loaded.settings.timeouts.total_s) for loaded in seen] == [
         (machine.system_file, 1),

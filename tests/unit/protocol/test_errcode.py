@@ -9,9 +9,7 @@ import pytest
 from validator.protocol.errcode import CODES, BodyShape, ErrorBody, read_error
 
 
-def body(
-    shape: BodyShape, code: str | None = None, text: str = "", *, codes: tuple[str, ...] | None = None, oauth: str | None = None
-) -> ErrorBody:
+def body(shape: BodyShape, code: str | None = None, text: str = "", *, codes: tuple[str, ...] | None = None, oauth: str | None = None) -> ErrorBody:
     return ErrorBody(shape=shape, code=code, codes=codes if codes is not None else ((code,) if code else ()), oauth=oauth, text=text)
 
 
@@ -95,12 +93,12 @@ CASES: dict[str, tuple[bytes, str | None, ErrorBody]] = {
     "Quay's true": (b"true", None, body(J)),
     "a JSON string": (b'"unauthorized"', None, body(J, text="unauthorized")),
     "nginx": (
-        b"<html>\r\n<head><title>401 Authorization Required</title></head><body><center><h1>401 Authorization Required</h1></center></body></html>",  # noqa: E501
+        b"<html>\r\n<head><title>401 Authorization Required</title></head><body><center><h1>401 Authorization Required</h1></center></body></html>",
         "text/html",
         body(H, text="401 Authorization Required 401 Authorization Required"),
     ),
     "NET-20": (
-        b"<!DOCTYPE html><html><head><title>Just a moment...</title><style>a<b{}</style></head><body><!-- x > y --><script>var a='<b>';</script >"  # noqa: E501
+        b"<!DOCTYPE html><html><head><title>Just a moment...</title><style>a<b{}</style></head><body><!-- x > y --><script>var a='<b>';</script >"
         b"<p>Checking&nbsp;your&lt;browser</p></body>",
         "text/html; charset=UTF-8",
         body(H, text="Just a moment... Checking your<browser"),

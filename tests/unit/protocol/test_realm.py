@@ -198,9 +198,7 @@ LISTED: dict[str, tuple[str, str, tuple[str, ...], bool, RealmFault | None]] = {
 
 
 @pytest.mark.parametrize(("registry", "realm", "listed", "plain_http", "expected"), LISTED.values(), ids=LISTED.keys())
-def test_what_the_operator_lists_passes(
-    registry: str, realm: str, listed: tuple[str, ...], plain_http: bool, expected: RealmFault | None
-) -> None:
+def test_what_the_operator_lists_passes(registry: str, realm: str, listed: tuple[str, ...], plain_http: bool, expected: RealmFault | None) -> None:
     assert verdict(registry, realm, listed, plain_http=plain_http) is expected
 
 

@@ -1,0 +1,100 @@
+"""Places in the failure budget: taken before a secret is sent, spent when it was refused, else given back. registries/README.md 8."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from validator.evidence import Exchange, Failure, Opinion, Party, Step
+from validator.ledger import Ledger
+from validator.ledger.budgets import BudgetClass, Reservation, Spent
+from validator.probe.base import is_loopback
+from validator.providers import Provider
+from validator.providers.plan import Ask
+from validator.sealing import Fingerprint
+from validator.verdict import Meaning
+
+WITHOUT_LEDGER: Final = {86_400: 2}
+"""Without a durable ledger: at most this many refused logins a registry and run (registries/README.md 8)."""
+PLACE_WAIT_S: Final = 0.25
+PLACE_TRIES: Final = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The failure budgets of one ledger as a probe uses them; `now` is the wall clock."""
+
+    ledger: Ledger
+    now: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]]
+
+    async def of_login(
+        self, ask: Ask, host: str, provider: Provider, name: Fingerprint, budget_class: BudgetClass, *, asked_before: bool
+    ) -> Reservation | Spent | Failure:  # fmt: skip
+        """A place for a login at `host`: of the address, and of the username `name` unless it is a control's."""
+        control = ask.party is Party.CONTROL
+        exempt = self.ledger.durable or is_loopback(ask.url)
+        if control and not exempt:
+            return Failure.NOT_MADE
+        windows = dict(provider.pace.refused) if exempt else WITHOUT_LEDGER
+        place: Reservation | Spent = Spent(self.now(), 0)
+        for _ in range(PLACE_TRIES):
+            place = await self.ledger.budgets.reserve(
+                host, name=None if control else name, budget_class=budget_class, windows=windows,
+                username_windows={} if control else dict(provider.pace.refused_per_username), now=self.now(),
+                first_ever=not asked_before and not control,
+            )  # fmt: skip
+            if isinstance(place, Reservation) or place.in_flight == 0 or control:
+                return place
+            await self.sleep(PLACE_WAIT_S)
+        return place
+
+    async def of_introspection(self, ask: Ask, provider: Provider) -> Reservation | Spent | None:
+        """A place for a question to the vendor's introspection, which has a limit of bad secrets of its own; None: it has none."""
+        windows = dict(provider.introspection.refused) if provider.introspection is not None else {}
+        if not windows:
+            return None
+        place: Reservation | Spent = Spent(self.now(), 0)
+        for _ in range(PLACE_TRIES):
+            place = await self.ledger.budgets.reserve(
+                f"{ask.url.host}:{ask.url.port} introspection", name=None, budget_class=BudgetClass.FORMER, windows=windows,
+                username_windows={}, now=self.now(), first_ever=False,
+            )  # fmt: skip
+            if isinstance(place, Reservation) or place.in_flight == 0:
+                return place
+            await self.sleep(PLACE_WAIT_S)
+        return place
+
+    async def sent(
+        self, place: Reservation | None, send: Callable[[], Awaitable[Exchange]], counted: Callable[[Exchange], bool]
+    ) -> Exchange:  # fmt: skip
+        """What `send` gives; the place is spent if `counted`, or if it is not known whether the request left."""
+        try:
+            exchange = await send()
+        except BaseException:
+            if place is not None:
+                await asyncio.shield(self.ledger.budgets.settle(place, True, now=self.now()))
+            raise
+        if place is not None:
+            await self.ledger.budgets.settle(place, counted(exchange), now=self.now())
+        return exchange
+
+
+def may_have_counted(exchange: Exchange, said: Meaning) -> bool:
+    """True if the registry may count this login as a failed one: in doubt it did, but never one that it let in or knew."""
+    if exchange.status is None:
+        return not exchange.unsent and exchange.failure not in (Failure.UNSAFE_ADDRESS, Failure.INSECURE_SCHEME)
+    if said in (Meaning.ACCEPTED, Meaning.ALIVE, Meaning.ON):
+        return False
+    return exchange.status in (401, 429) or (exchange.status == 403 and (exchange.step is Step.LOGIN or said is Meaning.REFUSED))
+
+
+def opinion_may_have_counted(exchange: Exchange) -> bool:
+    """True if the vendor may count this introspection as a bad secret's."""
+    if exchange.status is None:
+        return not exchange.unsent
+    knows = exchange.opinion is not None and exchange.opinion.opinion is Opinion.KNOWS
+    return exchange.status in (401, 403) and not knows

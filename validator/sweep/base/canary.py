@@ -1,0 +1,91 @@
+"""The operator's known-good credential: whether a registry that refuses others accepts this one. registries/README.md 6.2."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from validator.config import Canary
+from validator.credential import Credential, Host, RegistryScope
+from validator.errors import ConfigError
+from validator.evidence import Asker
+from validator.probe import Inquiry, Probe
+from validator.verdict import Outcome
+
+LEFT_OUT_FOR: Final = timedelta(days=30)
+
+
+class Says(StrEnum):
+    """What the canary's login came to."""
+
+    GOOD = "good"
+    ILL = "ill"
+    """Refused, and nobody else was accepted: the registry refuses what it should accept."""
+    NOTHING = "nothing"
+    """There is none, it got no answer, or it is itself the suspect."""
+
+
+@dataclass(slots=True)
+class CanaryWatch:
+    """Asks one lane's canary. `credential` None: there is none. `died` is set when it was refused twice beside others accepted."""
+
+    probe: Probe
+    host: Host
+    started_at: datetime
+    credential: Credential | None
+    failed_at: float | None = None
+    """When it was first refused in this sweep, monotonic."""
+    died: bool = False
+    _accepted: bool = False
+
+    async def says(self, confirm_after_s: float) -> Says:
+        """Ask it, unless it was accepted in this sweep or is left out."""
+        if self.credential is None or self.died:
+            return Says.NOTHING
+        if self._accepted:
+            return Says.GOOD
+        ledger, probe = self.probe.ledger, self.probe
+        mark = probe.fingerprinter.of(self.host, self.credential.username, self.credential.secret)
+        dead = f"canary_dead {mark}"
+        now = probe.now()
+        if any(sign.kind == dead for sign in await ledger.illness.since(self.host, now - LEFT_OUT_FOR)):
+            return Says.NOTHING
+        facts = await ledger.facts.of(self.host, mark)
+        before = facts.refused_since_accepted() if facts is not None else None
+        answered = await probe.ask(Inquiry(host=self.host, credential=self.credential, asker=Asker.SWEEP, canary=True))
+        match answered.verdict.outcome:
+            case Outcome.VALID:
+                self._accepted = True
+                return Says.GOOD
+            case Outcome.INVALID:
+                self.failed_at = self.failed_at if self.failed_at is not None else probe.monotonic()
+            case _:
+                return Says.NOTHING
+        beside = await ledger.facts.accepted_beside(self.host, mark)
+        since = self.started_at if before is None else min(before, self.started_at)
+        if beside is None or beside < since:
+            return Says.ILL
+        if before is not None and probe.now() - before >= timedelta(seconds=confirm_after_s):
+            self.died = True
+            await ledger.illness.add(self.host, dead, now=probe.now())
+        return Says.NOTHING
+
+
+def canary_of(host: Host, said: Canary | None) -> Credential | None:
+    """The canary as a credential. Raises ConfigError if its secret's file cannot be read. Reads a file: call it in a thread."""
+    if said is None:
+        return None
+    return Credential(user="", name="canary", scope=RegistryScope(host), username=said.username, secret=_secret(host, Path(said.secret_file)))
+
+
+def _secret(host: Host, path: Path) -> SecretStr:
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"registries.{host}.canary.secret_file: the file {path} cannot be read as UTF-8 text; correct it.") from None
+    return SecretStr(text.removesuffix("\n").removesuffix("\r") if text.endswith("\n") else text)
