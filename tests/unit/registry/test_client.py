@@ -1,0 +1,82 @@
+"""One ask becomes one request: how long it waits, what it carries, how far it is led."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from pydantic import SecretStr
+from yarl import URL
+
+from validator.credential import Host
+from validator.evidence import Exchange, Failure, ManifestSeen, Party, Step
+from validator.providers.generic import GENERIC
+from validator.providers.plan import Ask, Auth
+from validator.registry.base import Answer, Request
+from validator.registry.client import Pair, RegistryClient
+from validator.registry.reach import Reach
+
+PAIR = Pair("alice", SecretStr("s3cret"))
+
+
+@dataclass
+class Recorded:
+    """Keeps what it is asked and gives one answer."""
+
+    answer: Answer
+    requests: list[Request] = field(default_factory=list)
+
+    async def send(self, request: Request) -> Answer:
+        self.requests.append(request)
+        return self.answer
+
+
+async def nothing(digest: str) -> ManifestSeen | None:
+    return None
+
+
+async def sent(
+    step: Step, status: int = 401, *fields: tuple[str, str], hops: int = 0, method: str = "GET", body: bytes = b""
+) -> tuple[Request, Exchange]:
+    transport = Recorded(Answer(status=status, headers=tuple(fields), body=body, encoding=None, ms=1.0))
+    reach = Reach(host=Host("reg.test"), registry=URL("https://reg.test/"), provider=GENERIC, listed=frozenset({"reg.test:443"}))
+    client = RegistryClient(transport, reach, {Party.SUBJECT: PAIR}, lambda: 0.0, nothing)
+    auth = Auth.PAIR if step in (Step.LOGIN, Step.SCOPED) else Auth.NONE
+    seen = await client.send(Ask(step=step, party=Party.SUBJECT, method=method, url=URL("https://reg.test/token"), auth=auth, hops=hops))
+    [request] = transport.requests
+    return request, seen
+
+
+@pytest.mark.parametrize("step", [Step.PING, Step.LOGIN, Step.SCOPED, Step.PULL, Step.MANIFEST, Step.CONFIG])
+async def test_only_a_login_may_take_all_the_time_for_its_first_byte(step: Step) -> None:
+    request, _ = await sent(step)
+    assert request.first_byte_s == (None if step in (Step.LOGIN, Step.SCOPED) else 10.0)
+    assert set(request.secret_headers) == ({"Authorization"} if step in (Step.LOGIN, Step.SCOPED) else set())
+
+
+@pytest.mark.parametrize(("said", "code"), [("invalid_token", "invalid_token"), ("Insufficient_Scope", "insufficient_scope"), ("s3cr3t-echoed", "")])
+async def test_of_a_challenges_error_only_known_words_are_kept(said: str, code: str) -> None:
+    _, seen = await sent(Step.PULL, 401, ("www-authenticate", f'Bearer realm="https://reg.test/token",error="{said}"'))
+    assert seen.code == code
+    assert seen.demand is not None
+    assert seen.demand.error == code
+
+
+HOPS = {
+    "a login's first": (Step.LOGIN, 0, None), "a login's second": (Step.LOGIN, 1, Failure.UNSAFE_REDIRECT), "a ping's third": (Step.PING, 2, None),
+    "a ping's fourth": (Step.PING, 3, Failure.UNSAFE_REDIRECT), "a pull's third": (Step.PULL, 2, None), "a pull's fourth": (Step.PULL, 3, Failure.UNSAFE_REDIRECT),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "hops", "failure"), HOPS.values(), ids=HOPS.keys())
+async def test_a_redirect_too_many_is_a_failure(step: Step, hops: int, failure: Failure | None) -> None:
+    _, seen = await sent(step, 307, ("location", "/next"), hops=hops)
+    assert seen.failure is failure
+    assert seen.next_url == (None if failure else URL("https://reg.test/next"))
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_page_whose_body_a_head_leaves_out_is_a_page(status: int) -> None:
+    _, seen = await sent(Step.PULL, status, ("content-type", "text/html; charset=utf-8"), method="HEAD")
+    _, empty = await sent(Step.LOGIN, status, ("content-type", "text/html"))
+    assert (seen.shape, empty.shape) == ("html", "empty")
