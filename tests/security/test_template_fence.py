@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -28,7 +29,7 @@ HOSTILE: dict[str, tuple[str, set[Fault]]] = {
     "a huge text, formatted": ("{{ '%1000000000d' % 1 }}", {Fault.MEMORY}),
     "a huge list": ("{% set l = [0]*10**9 %}", {Fault.MEMORY}),
     "a list that doubles": ("{% set l = [1] %}{% for a in range(60) %}{% set _ = l.extend(l) %}{% endfor %}", {Fault.MEMORY}),
-    "a set of many": ("{% set n = namespace(l=()) %}{% for a in range(9999) %}{% set n.l = (n.l, 'a'*10**5) %}{% endfor %}", {Fault.MEMORY}),
+    "a set of many": ("{% set n = namespace(l=()) %}{% for a in range(9999) %}{% set n.l = (n.l, 'a'*(10**5 + a)) %}{% endfor %}", {Fault.MEMORY}),
     "much written": ("{% for a in range(9999) %}{{ 'a'*10**4 }}{% endfor %}", {Fault.LARGE}),
     "a macro that calls itself": ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", {Fault.FAILED}),
     "many brackets": ("{{ " + "(" * 50_000 + "1" + ")" * 50_000 + " }}", {Fault.FAILED, Fault.MEMORY, Fault.DIED}),
@@ -119,7 +120,7 @@ def test_a_template_that_left_the_sandbox_would_find_nothing_to_take(code):
 
 def test_the_child_ends_itself_by_time_and_by_work():
     assert bound_child("import signal; signal.pause()").returncode == -signal.SIGALRM
-    assert bound_child("while True: pass").returncode in (-signal.SIGXCPU, -signal.SIGKILL)
+    assert bound_child("import signal; signal.alarm(0)\nwhile True: pass").returncode == -signal.SIGXCPU
 
 
 def test_the_child_has_no_environment_and_its_own_group(tmp_path, monkeypatch):
@@ -128,7 +129,7 @@ def test_the_child_has_no_environment_and_its_own_group(tmp_path, monkeypatch):
     tell.write_text(
         "import json, os, sys\n"
         "fds = sorted(int(n) for n in os.listdir('/proc/self/fd'))\n"
-        "told = [dict(os.environ).get('CANARY_SECRET'), os.getpid() == os.getpgid(0) == os.getsid(0), os.getcwd(), sys.flags.isolated, fds[:3], len(fds)]\n"
+        "told = [os.environ.get('CANARY_SECRET'), os.getpid() == os.getpgid(0) == os.getsid(0), os.getcwd(), sys.flags.isolated, fds[:3], len(fds)]\n"
         "print(json.dumps({'text': json.dumps(told), 'unset': []}))\n"
     )
     monkeypatch.setattr(fence, "_PROGRAM", tell)
@@ -160,8 +161,12 @@ def test_a_child_turned_against_us_is_ended_with_all_it_started(tmp_path, monkey
     assert fenced("x" * (1 << 20)) == Answer(fault=Fault.TIME)
     assert time.monotonic() - began < FENCED_S
     grandchild = int(told.read_text())
-    state = Path(f"/proc/{grandchild}/stat")
-    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+    try:
+        ended = os.pidfd_open(grandchild)
+    except ProcessLookupError:
+        return
+    with os.fdopen(ended):
+        assert select.select([ended], [], [], 10)[0], "it lives on"
 
 
 def test_a_child_that_floods_us_is_cut_off(tmp_path, monkeypatch):
@@ -210,7 +215,6 @@ FILTERED = {
         ("dictsort", "{'b': 1, 'a': 2}", "dictsort"),
         ("filesizeformat", "123456", "filesizeformat"),
         ("title", "'élan vital\\n'", "title"),
-        ("idna", "'ä'.encode('idna').decode()", "upper"),
         ("lipsum", "lipsum(n=1) is string", "string"),
         ("round", "1.25", "round(1, 'ceil')"),
     ]

@@ -13,6 +13,8 @@ from typing import Final, assert_never
 
 from validator.workload import fence
 from validator.workload.base import (
+    MAX_IMAGE,
+    MAX_IMAGES,
     Kind,
     Named,
     PullGroup,
@@ -148,7 +150,8 @@ def _unexpanded(text: str, file: str, start: int, given: Mapping[str, str], erro
     except UnreadableWorkload:
         named = tuple(replace(one, line=(one.line or 0) + start) for one in image_lines(text, file))
         kind = next((kind for key, kind in _KINDS.items() if f"\n{key}:" in f"\n{text}"), None)
-        if kind is None or not named:
+        bounded = len(named) <= MAX_IMAGES and all(len(one.image) <= MAX_IMAGE for one in named)
+        if kind is None or not named or not bounded:
             raise error from None
         return Workload(kind=kind, named=named, groups=tuple(PullGroup() for _ in named), whole=False)
 

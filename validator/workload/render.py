@@ -10,7 +10,6 @@ In "text" every line that the template's own text ends carries `NUL line NUL`, a
 from __future__ import annotations
 
 import contextlib
-import encodings.idna
 import html
 import json
 import pprint
@@ -39,7 +38,7 @@ MAX_REQUEST: Final = 8 << 20
 MAX_TEXT: Final = 2 << 20
 """Characters of the expansion."""
 
-_LATE: Final = (encodings.idna, html, jinja2.constants, jinja2.debug, pprint, textwrap)
+_LATE: Final = (html, jinja2.constants, jinja2.debug, pprint, textwrap)
 """Imported late by Jinja's filters and by what they call: by then no file can be opened any more."""
 
 _CAPTURED: Final = (nodes.AssignBlock, nodes.FilterBlock, nodes.CallBlock, nodes.Macro)

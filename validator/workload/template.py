@@ -70,13 +70,14 @@ def cut_template(text: str, file: str, values: Mapping[str, str], strings: Mappi
     sections: dict[str, tuple[int, str]] = {}
     heads = list(_SECTION.finditer(text))
     line, past = 0, 0
-    for head, after in zip(heads, [*(head.start() for head in heads[1:]), len(text)], strict=True):
+    ends = [*(head.start() for head in heads[1:]), len(text)]
+    for head, end in zip(heads, ends, strict=False):  # no head: an end too many
         line, past = line + text.count("\n", past, head.start()), head.start()
         if head[1] not in _ALLOWED:
             raise UnreadableWorkload(file, line + 1, "OSMO allows version, workflow and default-values here, nothing else; mend or remove this key.")
         if head[1] in sections:
             raise UnreadableWorkload(file, line + 1, f"this is a second section {head[1]}; keep one.")
-        sections[head[1]] = (line, text[head.start() : after])
+        sections[head[1]] = (line, text[head.start() : end])
     if "workflow" not in sections:
         raise UnreadableWorkload(file, None, "there is no section workflow; name the right file.")
     if "default-values" in sections:

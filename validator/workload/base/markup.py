@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from validator.workload.base.values import Named, UnreadableWorkload
+from validator.workload.base.values import MAX_IMAGES, Named, UnreadableWorkload
 
 MARK: Final = "\ue000{}\ue001"
 _MARK: Final = re.compile("\ue000([0-9]{1,6})\ue001")
@@ -121,7 +121,10 @@ def variable_of(text: str) -> str | None:
 
 
 def image_lines(text: str, file: str) -> tuple[Named, ...]:
-    """The images of all lines that look like `image: VALUE`: what is left where no grammar holds. Each is a group of its own."""
+    """The images of all lines that look like `image: VALUE`: what is left where no grammar holds. Each is a group of its own.
+
+    At most one more than MAX_IMAGES.
+    """
     found: list[Named] = []
     line, past = 1, 0
     for match in _IMAGE.finditer(text):
@@ -129,6 +132,8 @@ def image_lines(text: str, file: str) -> tuple[Named, ...]:
         value = _value(match["value"].rstrip())
         if value:
             found.append(Named(image=value, file=file, line=line, group=len(found), unrendered=variable_of(value)))
+        if len(found) > MAX_IMAGES:
+            break
     return tuple(found)
 
 
