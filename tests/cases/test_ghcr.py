@@ -190,7 +190,7 @@ async def test_only_what_the_token_endpoint_gave_goes_to_a_manifest(row: Row, cl
     }
     assert ghcr.count(secret_name="bearer of good") == 0
     dead = await check(cli, ghcr, "expired", "octo/public:1")
-    assert "valid" not in (result.shown["verdict"], dead.shown["verdict"])
+    assert (result.shown["level"], dead.shown["level"]) == ("login", None), "GitHub itself vouches for the one, a public pull for neither"
     row.agrees("credential", dead.credential)
 
 
@@ -243,7 +243,7 @@ async def test_one_spurious_denial_is_a_contradiction_and_nobody_is_told(row: Ro
 
 
 @case("GHCR-19")
-@pytest.mark.parametrize("at_token", (False, True), ids=("at the ping", "at /token"))
+@pytest.mark.parametrize("at_token", [False, True], ids=("at the ping", "at /token"))
 async def test_a_429_with_microseconds_is_a_throttle(row: Row, at_token: bool, cli: Cli, ghcr: Ghcr) -> None:
     if at_token:
         text = '{"errors":[{"code":"TOOMANYREQUESTS","message":"retry-after: 880.092µs, allowed: 44000/minute"}]}'
@@ -254,11 +254,11 @@ async def test_a_429_with_microseconds_is_a_throttle(row: Row, at_token: bool, c
     assert first.shown["retry_at"] > first.shown["checked_at"]
     assert ghcr.count(listener="registry") == (2 if at_token else 1)
     row.holds(await check(cli, ghcr), 1)
-    assert ghcr.count(listener="registry", status=429) == (0 if at_token else 1) or at_token
+    assert ghcr.count(listener="registry", status=429) == 1
 
 
 @case("GHCR-20")
-@pytest.mark.parametrize("header", ("utc", "offset"))
+@pytest.mark.parametrize("header", ["utc", "offset"])
 async def test_a_near_end_is_told_once(row: Row, header: str, cli: Cli, ghcr: Ghcr) -> None:
     ghcr.switch(expiration_header=header)
     ends = datetime.fromtimestamp(int(ghcr.tokens["expiring"].expires_at or 0), UTC)
