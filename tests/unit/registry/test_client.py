@@ -64,7 +64,8 @@ async def test_of_a_challenges_error_only_known_words_are_kept(said: str, code: 
 
 HOPS = {
     "a login's first": (Step.LOGIN, 0, None), "a login's second": (Step.LOGIN, 1, Failure.UNSAFE_REDIRECT), "a ping's third": (Step.PING, 2, None),
-    "a ping's fourth": (Step.PING, 3, Failure.UNSAFE_REDIRECT), "a pull's third": (Step.PULL, 2, None), "a pull's fourth": (Step.PULL, 3, Failure.UNSAFE_REDIRECT),
+    "a ping's fourth": (Step.PING, 3, Failure.UNSAFE_REDIRECT), "a pull's third": (Step.PULL, 2, None),
+    "a pull's fourth": (Step.PULL, 3, Failure.UNSAFE_REDIRECT),
 }  # fmt: skip
 
 
