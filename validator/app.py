@@ -26,7 +26,7 @@ from validator.registry.base import Network
 from validator.registry.proxy import ProxyRules, proxy_rules
 from validator.registry.transport import AiohttpTransport
 from validator.sealing import Fingerprinter
-from validator.stores.base import WritableStore
+from validator.stores.base import CredentialStore, WritableStore
 from validator.stores.sqlite import SqliteStore
 
 KEY_NAME: Final = "master.key"
@@ -89,6 +89,17 @@ async def open_store(
         yield Opened(embedded.ledger, store, embedded.keys.fingerprinter, embedded.ledger.durable, warning)
 
 
+@asynccontextmanager
+async def open_kept(settings: Settings, opened: Opened) -> AsyncIterator[CredentialStore]:
+    """The credentials that are kept, also where this run's ledger is its own: the store is read then, and not written."""
+    path = store_path(settings) or data_folder() / "validator.db"
+    if opened.durable or not path.exists():
+        yield opened.store
+        return
+    async with open_embedded(path, settings.key_file or data_folder() / KEY_NAME, read_only=True) as embedded:
+        yield SqliteStore(embedded.database, embedded.keys.master)
+
+
 def transport_for(network: Network) -> AiohttpTransport:
     """The way out of one command; tests put names and sockets of their own behind its gates."""
     return AiohttpTransport(network)
@@ -143,4 +154,4 @@ def _probe(
     )
 
 
-__all__ = ["App", "Opened", "StoreError", "open_app", "open_store", "store_path"]
+__all__ = ["App", "Opened", "StoreError", "open_app", "open_kept", "open_store", "store_path"]

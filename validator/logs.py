@@ -116,6 +116,7 @@ _JSON_PAIR: Final = re.compile(
 _ASSIGNED: Final = re.compile(r"(?i)\b((?:password|passwd|secret|access_token|api_?key)=)[^\s&;,\"']+")
 _CONTROL: Final = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}  # a tab and a line end stay
 
+_NO_WORD: Final = 12
 known_secrets: ContextVar[frozenset[SecretStr]] = ContextVar("known_secrets", default=frozenset())
 """The forms of the secrets that are in use right now, in this task and those that it starts."""
 
@@ -128,6 +129,12 @@ def hiding(secret: SecretStr, username: str = "") -> Iterator[None]:
         yield
     finally:
         known_secrets.reset(reset)
+
+
+def hide_too(secret: SecretStr, username: str = "") -> None:
+    """Hides `secret` as well until the `hiding` around this ends; where none is open, nothing: it would never end."""
+    if known_secrets.get():
+        known_secrets.set(known_secrets.get() | {SecretStr(form) for form in _forms(secret.get_secret_value(), username)})
 
 
 def _forms(secret: str, username: str) -> set[str]:
@@ -165,8 +172,8 @@ def _masked(found: re.Match[str]) -> str:
 
 
 def holds_secret(text: str) -> bool:
-    """True if a secret that is known (`hiding`) stands in `text`, in any of its forms of four characters or more."""
-    return any(len(form.get_secret_value()) >= 4 and form.get_secret_value() in text for form in known_secrets.get())
+    """True if a secret that is known (`hiding`) stands in `text`; forms so short that a word may be one are not looked for."""
+    return any(len(form) >= _NO_WORD and form.get_secret_value() in text for form in known_secrets.get())
 
 
 def _shown_value(pair: re.Match[str]) -> str:

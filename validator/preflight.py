@@ -27,7 +27,8 @@ _PULLED: Final = frozenset({Reason.PULL_OK, Reason.PUBLIC, Reason.PLATFORM_MISSI
 """The registry handed the manifest out: a kubelet tries no further key."""
 
 _NODES_BRING: Final = re.compile(
-    r"[0-9]{12}\.dkr\.ecr[a-z0-9.-]*\.amazonaws\.com(\.cn)?|([a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev|[a-z0-9-]+\.azurecr\.io"
+    r"[0-9]{12}\.dkr\.ecr[a-z0-9.-]*\.amazonaws\.com(\.cn)?"
+    r"|([a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev|[a-z0-9-]+\.azurecr\.io"
 )
 """Hosts whose clouds give their nodes credentials of their own (registries/others.md G12)."""
 
@@ -176,8 +177,9 @@ class Preflight:
         ))  # fmt: skip
 
     async def _by_the_end(self, request: _Request, image: Reference) -> Foretold:
+        limit = asyncio.timeout_at(request.ends)
         try:
-            async with asyncio.timeout_at(request.ends) as limit:
+            async with limit:
                 return await self._foretold(request, image)
         except TimeoutError:
             if not limit.expired():
@@ -196,7 +198,7 @@ class Preflight:
                 break
         if tried:
             told, via = combine(tried)
-            if told.reason is Reason.CREDENTIAL_REFUSED and Hint.PUBLIC_IMAGE not in told.hints:
+            if told.reason is Reason.CREDENTIAL_REFUSED and all(one is request.gates[one.name].refused for one in tried):
                 told = await self._seen_public(request, host, image, told)
         else:
             probed = await self._ask(request, host, None, image)

@@ -35,7 +35,7 @@ BAD: Final[dict[str, list[str]]] = {
         "reg.test/a___b",
         "reg.test/-a",
         "a" * 64,
-    ],  # fmt: skip
+    ],
     "IMG-08": ["[fe80::1%25eth0]/app", "reg.test:0/app", "reg.test:70000/app"],
     "IMG-09": ["a/" + "b" * 255, "nginx:" + "t" * 129],
 }

@@ -68,8 +68,12 @@ async def test_force_stores_what_was_refused_and_its_status_says_so(cli: Cli) ->
 async def test_unchecked_means_nothing_is_asked(cli: Cli) -> None:
     async with Scripted({}) as registry:
         cli.registries = registry.settings()
-        assert (await put(cli, "mine", registry.host, "--no-check")).code == 0
+        result = await put(cli, "mine", registry.host, "--no-check", "--format", "json")
+        assert (result.code, result.shown["stored"], result.shown["verdict"], result.shown["evidence"]) == (0, True, None, [])
         assert registry.seen == []
+        checked = await put(cli, "mine", registry.host, "--format", "json")
+        assert list(result.shown.keys() ^ checked.shown.keys()) == [], "absent is null, never left out"
+        await put(cli, "mine", registry.host, "--no-check")
         assert [row["state"] for row in await rows(cli)] == ["never_checked"]
 
 
@@ -114,6 +118,52 @@ async def test_one_final_line_end_is_cut_and_no_more(cli: Cli) -> None:
         cli.registries = registry.settings()
         assert (await put(cli, "mine", registry.host, secret=f"{SECRET}\r\n")).code == 0
         assert (await put(cli, "mine", registry.host, secret=f"{SECRET}\n\n")).code == 2
+
+
+async def test_a_secret_that_was_typed_is_stored_with_a_warning(cli: Cli) -> None:
+    words = [
+        "credential",
+        "set",
+        "typed",
+        "--type",
+        "REGISTRY",
+        "--payload",
+        "registry=reg.test",
+        "--payload",
+        "username=u",
+        "auth=xyz",
+        "--no-check",
+    ]
+    result = await cli.run(*words)
+    assert (result.code, "auth=-" in result.err, "xyz" in result.out + result.err) == (0, True, False)
+    assert "auth=-" not in (await put(cli, "piped", "other.test", "--no-check")).err
+
+
+async def test_a_secret_is_read_from_a_file(cli: Cli) -> None:
+    async with Scripted({}) as registry:
+        cli.registries = registry.settings()
+        (cli.home / "secret").write_text(f"{SECRET}\n")
+        payload = [f"registry={registry.host}", f"username={USERNAME}", f"auth=@{cli.home}/secret"]
+        result = await cli.run("credential", "set", "mine", "--payload", *payload, "--format", "json")
+        assert (result.code, result.shown["verdict"], result.err) == (0, "valid", "")
+
+
+async def test_a_proof_image_is_pulled_and_kept(cli: Cli) -> None:
+    async with Scripted({}) as registry:
+        cli.registries = registry.settings()
+        result = await put(cli, "mine", f"{registry.host}/team", "--proof", f"{registry.host}/team/app:1", "--format", "json")
+        assert (result.code, result.shown["reason"], result.shown["level"]) == (0, "pull_proven", "pull")
+        assert result.shown["image"]["outcome"] == "pullable"
+
+
+async def test_one_is_shown_without_its_secret(cli: Cli) -> None:
+    await put(cli, "mine", "reg.test", "--no-check")
+    result = await cli.run("credential", "show", "mine", "--format", "json")
+    assert list(result.shown) == ROW
+    text = await cli.run("credential", "show", "mine")
+    assert "state: never_checked" in text.out
+    assert SECRET not in text.out + result.out
+    assert "None" not in text.out
 
 
 async def test_import_is_all_or_nothing(cli: Cli) -> None:

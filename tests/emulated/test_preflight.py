@@ -88,6 +88,28 @@ async def test_no_control_is_made_for_somebody_who_waits_for_images(cli: Cli) ->
         assert registry.count("L!", "T!") == 0
 
 
+async def test_a_dead_key_is_refused_twice_however_many_images_it_is_for(cli: Cli) -> None:
+    cli.pace = {"repeat_after_s": 0.05, "refused": {60: 100}}
+    async with Scripted({**DEAD, **PUBLIC}) as registry:
+        cli.registries = registry.settings()
+        await keep(cli, "old-key", registry.host)
+        images = [f"{registry.host}/team/app{number}" for number in range(6)]
+        told = (await cli.run("preflight", *images, "--format", "json")).shown["images"]
+        assert [(one["reason"], one["hints"]) for one in told] == [("credential_refused", ["public_image"])] * 6
+        assert all("old-key" in one["advice"] for one in told)
+        assert registry.count("T+", "L+") == 2
+
+
+async def test_a_good_key_pulls_many_images_side_by_side(cli: Cli) -> None:
+    async with Scripted({"H+": [image()[0], *[Say(200, image()[0].body, image()[0].headers, image()[0].kind, delay_s=0.5)] * 7]}) as registry:
+        cli.registries = registry.settings()
+        await keep(cli, "good", registry.host)
+        images = [f"{registry.host}/team/app{number}" for number in range(8)]
+        result = await cli.run("preflight", *images, "--format", "json")
+        assert {one["via"] for one in result.shown["images"]} == {"good"}
+        assert result.shown["took_ms"] < 2500, "one after another: 3500 and more"
+
+
 async def test_a_dead_ngc_key_is_told_with_the_page_to_renew_it(cli: Cli) -> None:
     async with Ngc() as ngc:
         cli.registries = ngc.settings()

@@ -20,7 +20,7 @@ from yarl import URL
 from validator.config import Settings
 from validator.credential import Credential, Host, parse_scope
 from validator.evidence import Asker, Control, Demand, Evidence, Exchange, Failure, Known, ManifestSeen, Opinion, OpinionSeen, Party, Step, Subject
-from validator.logs import hiding
+from validator.logs import hide_too, hiding
 from validator.probe.base import Inquiry, Probed
 from validator.probe.reach import plan_of, provider_of, reach_of
 from validator.protocol.manifest import Platform
@@ -246,6 +246,7 @@ class Conversation:
                 provider, reach = better, reach_of(self.settings, host, better, ProxyRules())
                 client = replace(client, reach=reach)
                 pairs |= self._pairs(provider)
+                hide_too(pairs[Party.CONTROL].secret, pairs[Party.CONTROL].username)
                 evidence = replace(evidence, subject=self._subject(provider, credential))
             ask = next_ask(plan_of(self.settings, host, reach, demand), evidence)
             if ask is None:

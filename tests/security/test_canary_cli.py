@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, quote_plus
@@ -78,6 +80,27 @@ def assert_sealed(home: Path) -> None:
         assert [form for form in forms() if form.encode() in raw] == [], path.name
 
 
+def test_a_secret_in_a_file_of_the_store_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "validator.db").write_bytes(b"\0\1")
+    assert_sealed(tmp_path)
+    for form in forms():
+        (tmp_path / "validator.db-wal").write_bytes(b"\0" + form.encode() + b"\1")
+        with pytest.raises(AssertionError):
+            assert_sealed(tmp_path)
+
+
+async def test_the_logs_of_the_database_hold_no_secret_while_it_is_open(cli: Cli) -> None:
+    words = ["credential", "set", "one", "--no-check", "--payload", "registry=reg.test", f"username={USERNAME}", "auth=-"]
+    assert (await cli.run(*words, stdin=CANARY)).code == 0
+    with closing(sqlite3.connect(cli.home / "validator.db")) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM credentials").fetchone() == (1,)
+        assert (await cli.run(*words, stdin=CANARY)).code == 0
+        assert (await cli.run("credential", "delete", "one")).code == 0
+        assert {path.name for path in cli.home.iterdir()} >= {"validator.db", "validator.db-wal", "validator.db-shm"}
+        assert_sealed(cli.home)
+
+
 async def test_stored_credentials_show_no_secret(cli: Cli, tmp_path: Path) -> None:
     lines = tmp_path / "lines.jsonl"
     async with Scripted({"L!": err("UNAUTHORIZED")}) as registry:
@@ -89,12 +112,21 @@ async def test_stored_credentials_show_no_secret(cli: Cli, tmp_path: Path) -> No
             (["credential", "set", "one", "--payload", f"registry={registry.host}", f"username={USERNAME}", f"auth={CANARY}", "--force"], ""),
             (["credential", "set", "one", "--payload", f"registry={registry.host}", f"username={USERNAME}", f"token={CANARY}"], ""),
             (["credential", "set", "one", "--payload", f"{CANARY}=x"], ""),
+            (["credential", "set", "one", CANARY], ""),
+            (["credential", "set", CANARY, "--payload", f"registry={registry.host}", f"username={USERNAME}", "auth=-"], CANARY),
+            (["credential", "set", "one", "--payload", f"registry=https://{USERNAME}:{CANARY}@reg.test", "username=u", "auth=-"], CANARY),
+            (["credential", "show", CANARY], ""),
+            (["credential", "show", "one", CANARY], ""),
+            (["credential", "delete", CANARY], ""),
+            (["check", registry.host, CANARY, "--username", USERNAME], ""),
+            (["check", f"https://{USERNAME}:{CANARY}@{registry.host}", "--username", USERNAME, "--secret-stdin"], CANARY),
             (["credential", "list"], ""),
             (["credential", "list", "--format", "json"], ""),
             (["credential", "show", "one"], ""),
             (["credential", "import", "-", "--no-check"], json.dumps({"user": "u", "name": "n", **pair}) + "\n"),
             (["credential", "import", "-", "--no-check"], json.dumps({"user": "u", "name": "n", "token": CANARY, **pair}) + "\n"),
             (["credential", "import", "-"], f'{{"user": "u", "auth": "{CANARY}"'),
+            (["credential", "import", "-"], json.dumps({"user": "u", "name": "n", **pair}) + "\n"),
             (["preflight", f"{registry.host}/team/app:1", "--format", "json"], ""),
             (["preflight", f"{registry.host}/team/app:1", "--user", "u"], ""),
             (["credential", "delete", "one"], ""),

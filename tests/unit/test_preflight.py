@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from validator.config import AuthsKey
 from validator.credential import Credential, kubelet_order, parse_scope
-from validator.preflight import Tried, combine, matching
+from validator.preflight import Tried, combine, matching, without_key
 from validator.protocol.reference import parse_reference
 from validator.verdict import Hint, ImageOutcome, ImageVerdict, Outcome, Reason, Verdict
 
@@ -121,3 +121,22 @@ def test_an_unknown_is_never_a_denial() -> None:
         for unknown in (BUSY, ILL):
             outcomes: set[Any] = {combine([unknown, *others])[0].outcome, combine([*others, unknown])[0].outcome}
             assert outcomes == {ImageOutcome.UNKNOWN}
+
+
+NODES: Final[dict[str, tuple[str, Reason, str]]] = {
+    # the host, the anonymous answer, what it means
+    "ECR": ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", Reason.NO_CREDENTIAL, "unknown (node_credentials_possible)"),
+    "Artifact Registry": ("europe-docker.pkg.dev", Reason.NO_CREDENTIAL, "unknown (node_credentials_possible)"),
+    "the older Container Registry": ("eu.gcr.io", Reason.NO_CREDENTIAL, "unknown (node_credentials_possible)"),
+    "ACR": ("acme.azurecr.io", Reason.NO_CREDENTIAL, "unknown (node_credentials_possible)"),
+    "public there": ("acme.azurecr.io", Reason.PUBLIC, "denied (public)"),
+    "any other": ("nvcr.io", Reason.NO_CREDENTIAL, "denied (no_credential)"),
+    "only alike": ("acme.azurecr.io.evil.test", Reason.NO_CREDENTIAL, "denied (no_credential)"),
+}
+
+
+@pytest.mark.parametrize(("host", "reason", "said"), NODES.values(), ids=NODES.keys())
+def test_where_nodes_bring_credentials_nobody_is_denied(host: str, reason: Reason, said: str) -> None:
+    """registries/others.md G12."""
+    seen = without_key(ImageVerdict(outcome=ImageOutcome.DENIED, reason=reason), host)
+    assert f"{seen.outcome} ({seen.reason})" == said

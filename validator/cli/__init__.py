@@ -10,7 +10,7 @@ import typer
 
 from validator import __version__
 from validator.cli.base.options import GLOBALS, LogLevel, hoisted
-from validator.cli.base.running import fail
+from validator.cli.base.running import Command, fail
 from validator.cli.check import check
 from validator.cli.credential import credential
 from validator.cli.demo import demo
@@ -40,12 +40,12 @@ def validator(
     GLOBALS.config, GLOBALS.store, GLOBALS.log_level = config, store, log_level
 
 
-app.command()(check)
+app.command(cls=Command)(check)
 app.add_typer(credential, name="credential")
-app.command()(preflight)
-app.command()(sweep)
-app.command()(status)
-app.command()(demo)
+app.command(cls=Command)(preflight)
+app.command(cls=Command)(sweep)
+app.command(cls=Command)(status)
+app.command(cls=Command)(demo)
 
 
 def main() -> None:

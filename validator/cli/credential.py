@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from validator.cli.base.options import AllowPrivate, CaFile, Format, FormatOption, Leave, PlainHttp, RealmHost, read_settings, this_user
-from validator.cli.base.running import fail, leave, put, run, say
+from validator.cli.base.running import Command, fail, leave, put, run, say
 
 if TYPE_CHECKING:
     from validator.app import App, Opened
@@ -25,7 +25,7 @@ User = Annotated[str | None, typer.Option("--user", help="Whose credential; else
 NoCheck = Annotated[bool, typer.Option("--no-check", help="Store without asking the registry.")]
 
 
-@credential.command("set")
+@credential.command("set", cls=Command)
 def set_(
     name: Annotated[str, typer.Argument(help="The credential's name.", metavar="NAME")],
     words: Annotated[list[str] | None, typer.Argument(help="More of the payload.", metavar="[KEY=VALUE]...")] = None,
@@ -63,7 +63,7 @@ def set_(
 async def _set(entry: Entry, allowed: Leave, *, check: bool, force: bool, proof: str | None) -> tuple[dict[str, Any], int]:
     from validator.app import open_app
     from validator.cli.base.payload import proof_reference
-    from validator.cli.base.show import check_json, exit_of
+    from validator.cli.base.show import check_json, exit_of, unchecked_json
     from validator.errors import Exit
     from validator.probe import Inquiry
     from validator.verdict import Outcome, Reason
@@ -75,7 +75,7 @@ async def _set(entry: Entry, allowed: Leave, *, check: bool, force: bool, proof:
     async with open_app(settings) as app:
         if not check:
             await app.opened.store.put(held, proof=proof)
-            return {**shown, "stored": True, "registry": str(held.scope), "username": held.username}, int(Exit.GOOD)
+            return {**shown, "stored": True, **unchecked_json(held)}, int(Exit.GOOD)
         probed = await app.probe.ask(Inquiry(host=held.scope.host, credential=held, image=image, proof=image is not None))
         verdict = probed.verdict
         bad = verdict.outcome in (Outcome.INVALID, Outcome.INSUFFICIENT, Outcome.MISCONFIGURED)
@@ -105,7 +105,7 @@ async def _write_status(app: App, kept: Credential, probed: Any) -> None:
 def _set_text(shown: dict[str, Any]) -> str:
     from validator.cli.base.show import check_text
 
-    if "verdict" not in shown:
+    if shown["verdict"] is None:
         return f"{shown['name']}: stored unchecked"
     words = check_text(shown, explain=False)
     if not shown["stored"]:
@@ -114,7 +114,7 @@ def _set_text(shown: dict[str, Any]) -> str:
     return f"{words}\n{shown['name']}: stored{doubts.get(shown['verdict'], ', by --force')}"
 
 
-@credential.command("list")
+@credential.command("list", cls=Command)
 def list_(user: User = None, format_: FormatOption = Format.TEXT) -> None:
     """List a user's credentials with their last confirmed status."""
 
@@ -126,7 +126,7 @@ def list_(user: User = None, format_: FormatOption = Format.TEXT) -> None:
     put(json.dumps({"credentials": rows}) if format_ is Format.JSON else _table(rows))
 
 
-@credential.command("show")
+@credential.command("show", cls=Command)
 def show(name: Annotated[str, typer.Argument(metavar="NAME")], user: User = None, format_: FormatOption = Format.TEXT) -> None:
     """Show one credential, without its secret."""
 
@@ -141,10 +141,10 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME")], user: User = None
             return found[0]
 
     row = run(main)
-    put(json.dumps(row) if format_ is Format.JSON else "\n".join(f"{key}: {value}" for key, value in row.items()))
+    put(json.dumps(row) if format_ is Format.JSON else _told(row))
 
 
-@credential.command("delete")
+@credential.command("delete", cls=Command)
 def delete(name: Annotated[str, typer.Argument(metavar="NAME")], user: User = None) -> None:
     """Delete one credential and its status."""
 
@@ -162,7 +162,7 @@ def delete(name: Annotated[str, typer.Argument(metavar="NAME")], user: User = No
     put(f"{name}: deleted")
 
 
-@credential.command("import")
+@credential.command("import", cls=Command)
 def import_(
     file: Annotated[str, typer.Argument(help="JSON lines, or - for standard input.", metavar="FILE")],
     no_check: NoCheck = False,
@@ -206,6 +206,12 @@ async def _import(entries: list[Entry], allowed: Leave, *, check: bool) -> tuple
         if not refused:
             await app.opened.store.put_many([(entry.credential, None) for entry in entries])
     return {"stored": 0 if refused else len(entries), "refused": refused}, int(Exit.BAD if refused else Exit.GOOD)
+
+
+def _told(row: dict[str, Any]) -> str:
+    attempt = row["last_attempt"]
+    said = f"{attempt['verdict']} ({attempt['reason']}) at {attempt['at']}" if attempt is not None else None
+    return "\n".join(f"{key}: {'-' if value is None else value}" for key, value in {**row, "last_attempt": said}.items())
 
 
 def _opened() -> Any:

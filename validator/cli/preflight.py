@@ -53,7 +53,7 @@ def preflight(
 async def _preflight(
     images: list[str], user: str | None, platform: str | None, deadline: float | None, on_unknown: Unknown | None, allowed: Leave, *, ephemeral: bool
 ) -> tuple[dict[str, Any], int]:  # fmt: skip
-    from validator.app import open_app
+    from validator.app import open_app, open_kept
     from validator.cli.base.options import this_user
     from validator.errors import UsageError
     from validator.preflight import Preflight
@@ -63,12 +63,14 @@ async def _preflight(
         wanted = parse_platform(platform) if platform is not None else None
     except ValueError as error:
         raise UsageError(f"--platform: {error}.") from None
+    owner = this_user(user)
     settings = read_settings(allowed, _hosts(images))
     started = time.monotonic()
     async with open_app(settings, ephemeral=ephemeral, must_keep=False) as app:
         if app.opened.warning:
             say(f"validator: {app.opened.warning}")
-        held = [one async for one in app.opened.store.credentials(this_user(user))]
+        async with open_kept(settings, app.opened) as store:
+            held = [one async for one in store.credentials(owner)]
         told = await Preflight(app.probe, settings.preflight.auths_key).foretell(
             images, held, platform=wanted, deadline_s=deadline if deadline is not None else settings.preflight.deadline_s
         )

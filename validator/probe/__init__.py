@@ -19,6 +19,7 @@ from validator.credential import Host
 from validator.evidence import Asker, Evidence, Exchange, Failure, Party, Step, Subject
 from validator.ledger import Ledger
 from validator.ledger.budgets import BudgetClass, Reservation, Spent
+from validator.logs import hide_too
 from validator.probe.base import Begun, Inquiry, Probed, hidden
 from validator.probe.health import answered_as_usual, is_basic, opinion_due, recalled
 from validator.probe.places import Places, may_have_counted, opinion_may_have_counted
@@ -134,6 +135,7 @@ class Probe:
                 client = replace(client, reach=reach)
                 if inquiry.credential is not None:
                     pairs |= self._pairs(inquiry, provider)
+                    hide_too(pairs[Party.CONTROL].secret, pairs[Party.CONTROL].username)
                     evidence = replace(evidence, subject=await self._subject(inquiry, provider, reach, fingerprint))
             ask = next_ask(plan_of(self.settings, inquiry.host, reach, demand), evidence)
             if ask is None:

@@ -36,7 +36,7 @@ _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{0,20})?", re.ASCII)
 class TokenClaims:
     """What a JWT says of itself; None where a claim is absent or odd. `exp` and `iat` are seconds since the epoch.
 
-    An empty `sub` is kept: it names nobody. An `access` without our `pull` says that this token may not pull; it never says that a login was accepted.
+    An empty `sub` is kept: it names nobody. An `access` without our `pull` says that it may not pull; it never says that a login was accepted.
     """
 
     access: tuple[Access, ...] | None = None

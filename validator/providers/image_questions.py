@@ -38,7 +38,7 @@ def pull(seen: Seen) -> Ask | bool | None:
         return manifest(seen, seen.puller)
     said, gets = seen.meaning(heads[-1]), seen.made(Step.MANIFEST, party=seen.puller)
     passing = said is Meaning.DENIED and heads[-1].status == 401 and seen.plan.provider.pull_401_twice
-    if (said is Meaning.STALE or passing) and len(heads) == 1:
+    if (said is Meaning.STALE or passing) and len(heads) == 1 and seen.scheme == "bearer":
         place = seen.evidence.exchanges.index
         if scoped and place(scoped[-1]) > place(heads[-1]):
             return manifest(seen, seen.puller)

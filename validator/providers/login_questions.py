@@ -157,6 +157,10 @@ def repeat(seen: Seen) -> Ask | bool | None:
         return None
     logins = seen.made(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT)
     scoped = [e for e in logins if e.step is Step.SCOPED]
+    if logins and seen.meaning(logins[-1]) is Meaning.UNKNOWN:
+        return None  # throttled, or no readable answer: it is not pressed
+    if logins and seen.meaning(logins[-1]) is Meaning.UNKNOWN:
+        return None  # throttled, or no readable answer: it is not pressed
     if not all(seen.meaning(e) in REFUSALS for e in logins[-1:]) and scoped and scoped[-1] is logins[-1]:
         # the repeat was accepted with scope: it speaks only if its control is refused (Harbor hands anyone a token)
         if seen.control(Step.SCOPED) is Control.UNCLEAR and not seen.made(Step.SCOPED, party=Party.CONTROL):

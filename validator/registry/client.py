@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from validator.evidence import Demand, Exchange, Failure, Grant, ManifestSeen, Opinion, OpinionSeen, Party, Step
-from validator.logs import holds_secret, mask
+from validator.logs import hide_too, holds_secret, mask
 from validator.protocol.base import NOT_JSON, beyond_limits, parse_json, shown_text, valid_digest
 from validator.protocol.challenge import choose_challenge, parse_challenges
 from validator.protocol.errcode import OAUTH_CODES, BodyShape, read_error
@@ -170,7 +170,7 @@ class RegistryClient:
         error = said if said in OAUTH_CODES else ""  # any other text may echo a secret
         if chosen.scheme == "basic" or not fresh:
             return Demand(scheme=chosen.scheme, error=error)
-        if any(self._echoes(value) for value in chosen.parameters.values()):
+        if any(holds_secret(value) for value in chosen.parameters.values()):
             return Demand(scheme="bearer", error=error, fault=Failure.UNSAFE_REALM)
         service, scope = chosen.parameters.get("service", ""), chosen.parameters.get("scope", "")[:500]
         realm = resolve_realm(chosen.parameters.get("realm", ""), url)
@@ -183,6 +183,8 @@ class RegistryClient:
         if token is None:
             return replace(seen, shape=read_error(answer.body, next(iter(answer.values("content-type")), None)).shape)
         self.bearers.kept[(ask.party, ask.repository)] = token.bearer
+        if len(token.bearer) >= 8:
+            hide_too(token.bearer)  # a shorter one may be a word of any answer
         return replace(seen, shape=BodyShape.JSON, grant=self._grant(ask, token, now))
 
     def _grant(self, ask: Ask, token: TokenAnswer, now: float) -> Grant:
@@ -218,16 +220,12 @@ class RegistryClient:
         headers = {name: value for name, value in answer.headers if name not in ("set-cookie", "authorization")}
         read = provider.detail_read if ask.step is Step.DETAIL else about.read if about is not None else None
         told = read(answer.status, headers, said) if read is not None else None
-        return replace(seen, opinion=OpinionSeen(opinion=Opinion.SILENT) if self._echoes(repr(told)) else told)
-
-    def _echoes(self, text: str) -> bool:
-        """True if `text` holds a secret or bearer of this probe: whoever says one back is not believed."""
-        return holds_secret(text) or any(len(kept.get_secret_value()) > 7 and kept.get_secret_value() in text for kept in self.bearers.kept.values())
+        return replace(seen, opinion=OpinionSeen(opinion=Opinion.SILENT) if holds_secret(repr(told)) else told)
 
     def _redirect(self, ask: Ask, url: URL, answer: Answer, seen: Exchange) -> Exchange:
         """Where a redirect leads, if it may be followed: registries/README.md 3.2."""
         location = answer.values("location")
-        target = _target(location[0], url) if len(location) == 1 and not self._echoes(location[0]) else None
+        target = _target(location[0], url) if len(location) == 1 and not holds_secret(location[0]) else None
         if target is None:
             return replace(seen, failure=Failure.UNSAFE_REDIRECT)
         if ask.step not in (Step.LOGIN, Step.SCOPED) and target.scheme == "https" and self._unsafe_literal(target):

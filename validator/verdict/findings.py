@@ -206,8 +206,9 @@ def is_fresh(evidence: Evidence) -> bool:
 
 
 def pull_reading(evidence: Evidence, traits: Traits) -> Reading:
-    """What was said of the image with the subject's secret (or without any, for an anonymous subject)."""
-    party = Party.ANONYMOUS if evidence.subject.anonymous else Party.SUBJECT
+    """What was said of the image with the subject's secret (or without any: an anonymous subject's, or an empty one)."""
+    subject = evidence.subject
+    party = Party.ANONYMOUS if subject.anonymous or subject.fault == Reason.EMPTY_SECRET else Party.SUBJECT
     pulls = [(e, r) for e, r in judged(evidence, traits, Step.PULL, Step.MANIFEST, party=party) if r.meaning is not Meaning.NO_HEAD]
     heads = [(e, r) for e, r in pulls if e.repository == evidence.subject.repository or not e.repository]
     if heads:

@@ -20,7 +20,6 @@ from validator.protocol.reference import InvalidReference, Reference, parse_refe
 KEYS: Final = ("registry", "username", "auth")
 FIELDS: Final = ("user", "name", *KEYS)
 NAME: Final = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?")
-MOST_LINES: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +56,11 @@ def read_payload(words: Sequence[str], type_: str) -> tuple[dict[str, SecretStr]
 def entry_of(name: str, user: str, values: Mapping[str, SecretStr], *, force: bool, line: int = 0) -> Entry:
     """The credential that these values make. Raises UsageError for what can never be stored, or only by `--force`."""
     where = f"line {line}: " if line else ""
+    unfit = [key for key, text in (("user", user), *((key, values[key].get_secret_value()) for key in KEYS)) if not _is_text(text)]
+    if unfit:
+        raise UsageError(f"{where}the {unfit[0]} is not UTF-8 text; give it as UTF-8.")
+    if not user.isprintable():
+        raise UsageError(f"{where}the user holds a character that cannot be shown; name the user as the platform does.")
     if not NAME.fullmatch(name):
         raise UsageError(f"{where}a credential's name begins with a letter and holds letters, digits, - and _ alone.")
     try:
@@ -73,6 +77,15 @@ def entry_of(name: str, user: str, values: Mapping[str, SecretStr], *, force: bo
     return Entry(
         Credential(user=user, name=name, scope=scope, username=values["username"].get_secret_value(), secret=secret, written=written), line
     )  # fmt: skip
+
+
+def _is_text(text: str) -> bool:
+    """False for a lone surrogate: JSON's escapes and a terminal of another encoding can give one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def proof_reference(credential: Credential, proof: str | None) -> Reference | None:

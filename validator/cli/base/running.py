@@ -8,11 +8,24 @@ from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn, TypeVar
 
 import typer
+from typer.core import TyperCommand
 
 from validator.cli.base.options import GLOBALS
-from validator.errors import Exit, ValidatorError
+from validator.errors import Exit, UsageError, ValidatorError
 
 Made = TypeVar("Made")
+
+
+class Command(TyperCommand):
+    """A command that repeats no word too many: it may be a secret, typed where none is read."""
+
+    allow_extra_args = True
+
+    def invoke(self, ctx: Any) -> Any:  # the supertype's Context has no public name
+        """Run it; raises typer.Exit with 2 for a word too many."""
+        if ctx.args:
+            fail(UsageError("there is a word too many on the command line; a secret is read from standard input or a file, never as an argument."))
+        return super().invoke(ctx)
 
 
 def leave(code: Exit | int) -> NoReturn:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from validator.credential import Credential
 from validator.errors import Exit
 from validator.evidence import Exchange
 from validator.probe import Probed
@@ -65,6 +66,12 @@ def check_json(probed: Probed, registry: str | None, checked_at: datetime, image
     if image_text is not None and verdict.image is not None:
         shown["image"] = {"reference": image_text, **image_json(verdict.image, probed)}
     return shown
+
+
+def unchecked_json(credential: Credential) -> dict[str, Any]:
+    """`check`'s keys for a credential that was stored and not asked about."""
+    nothing = dict.fromkeys(("verdict", "reason", "level", "cause", "advice", "retry_at", "expires_at", "checked_at"))
+    return {**nothing, "hints": [], "registry": str(credential.scope), "username": shown_text(credential.username), "evidence": []}
 
 
 def exchange_json(exchange: Exchange) -> dict[str, Any]:

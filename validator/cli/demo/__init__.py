@@ -1,0 +1,107 @@
+"""`validator demo`: the real job against registry servers on this machine, in half a minute; then everything is stopped.
+
+The commands that a person would type are run as they are, each in a process of its own; what they say is compared with what
+the emulated registries (and Debian's docker-registry, where it is installed) know to be so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import signal
+import tempfile
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from validator.cli.base.running import fail, leave, put, run
+from validator.cli.demo.base import Compared, Kept, ended, images_compared, statuses_compared, works
+from validator.cli.demo.program import Program
+from validator.cli.demo.world import world
+
+PACE: Final = {
+    "repeat_after_s": 0.2, "confirm_after_s": 2, "per_second": 50, "burst": 50, "refused": {60: 40}, "refused_per_username": {60: 20},
+}  # fmt: skip
+"""The waits and windows of a real sweep are minutes; here they are scaled so that the demo takes seconds."""
+
+
+def demo(osmo: Annotated[bool, typer.Option("--osmo", help="With a database of OSMO's shape (not in this version).")] = False) -> None:
+    """See it work: registries on this machine, eight credentials, some dead; nothing leaves the machine."""
+    from validator.errors import UsageError
+
+    if osmo:
+        fail(UsageError("demo --osmo comes with the OSMO store, which this version has not; run `validator demo`."))
+    try:
+        code = run(story)
+    except asyncio.CancelledError:
+        code = 128 + signal.SIGTERM
+    leave(code)
+
+
+async def story() -> int:
+    """The whole demo; 0 if every verdict agrees with the truth, else 1. Stopped half-way, it stops all that it started."""
+    folder = Path(tempfile.mkdtemp(prefix="validator-demo-"))
+    mine = asyncio.current_task()
+    if mine is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, mine.cancel)
+    try:
+        async with AsyncExitStack() as stack:
+            return await _told(stack, folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _told(stack: AsyncExitStack, folder: Path) -> int:
+    put("1. Registries are started on this machine: NGC, Docker Hub, GitHub and GitLab as they answer on the wire (emulated).")
+    kept, hosts = await world(stack, folder)
+    settings = folder / "validator.yaml"
+    hosts = {host: {**said, "pace": PACE} for host, said in hosts.items()}
+    document = {"sweep": {"wait_s": 20}, "store": f"sqlite:///{folder}/validator.db", "key_file": str(folder / "master.key"), "registries": hosts}
+    settings.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+    program = Program(settings)
+
+    put("\n2. A good and a dead NGC key are checked:")
+    for one in kept[:2]:
+        await program.show("check", one.registry, "--username", one.username, "--secret-stdin", stdin=one.secret)
+    put("\n3. Eight credentials are stored, as their users would (the dead ones unchecked: they died later):")
+    for one in kept:
+        unchecked = ["--no-check"] if works(one.truth) != "works" else []
+        payload = ["--payload", f"registry={one.registry}", f"username={one.username}", "auth=-"]
+        words = ["credential", "set", one.name, "--user", one.user, "--type", "REGISTRY", *payload, *unchecked]
+        await program.run(*words, stdin=one.secret, tell=True)
+    put("\n4. Before a workflow is submitted: will the cluster pull its images, with what each user stored?")
+    compared = await _preflights(program, kept)
+    put("\n5. The nightly sweep: each credential once, the refused ones again after their wait; users with something to do are told:")
+    await program.show("sweep")
+    put("\n6. What is known now:")
+    await program.show("status")
+    rows = json.loads((await program.run("status", "--format", "json")).out)["credentials"]
+    compared += statuses_compared(kept, rows)
+    put("\n7. Expected (what the registries know) and found (what validator said):")
+    put(_table(compared))
+    put(f"\n{sum(line.agrees for line in compared)} of {len(compared)} agree. Everything that was started is stopped.")
+    return ended(compared)
+
+
+async def _preflights(program: Program, kept: Sequence[Kept]) -> list[Compared]:
+    """One pre-flight a user, of the images that his credentials are for."""
+    compared: list[Compared] = []
+    for user in dict.fromkeys(one.user for one in kept):
+        wanted = {f"{one.registry}/{one.repository}:{one.tag}": one for one in kept if one.user == user}
+        ran = await program.run("preflight", *wanted, "--user", user, "--format", "json", tell=True)
+        images = json.loads(ran.out)["images"]
+        for told in images:
+            put(f"   {told['image']}: {told['outcome']} ({told['reason']}){' via ' + told['via'] if told['via'] else ''}")
+        compared += images_compared(user, wanted, images)
+    return compared
+
+
+def _table(lines: Sequence[Compared]) -> str:
+    from validator.cli.base.rows import columns
+
+    head = ["what", "the registry's word", "expected", "found", ""]
+    return columns([head, *([line.what, line.truth, line.expected, line.found, "" if line.agrees else "DIFFERS"] for line in lines)])
