@@ -46,17 +46,16 @@ async def test_pull(row: Row, cli: Cli) -> None:
     async with Scripted(dict(SCRIPTS[row.id])) as registry:
         result = row.holds(await ask_image(cli, registry))
         steps = [exchange["step"] for exchange in result.shown["evidence"]]
-        match row.id:
-            case "GEN-05":
-                assert "pull (control)" in steps, "what control was used is in the evidence"
-                assert result.shown["level"] == "pull"
-            case "GEN-11":
-                bearers = [headers["Authorization"] for headers in registry.headers if headers.get("Authorization", "").startswith("Bearer")]
-                assert bearers[0].startswith("Bearer access_token-")
-            case "GEN-31":
-                assert registry.count("H+") == 2
-            case "GEN-33":
-                assert result.shown["level"] == "login"
+        if row.id == "GEN-05":
+            assert "pull (control)" in steps, "what control was used is in the evidence"
+            assert result.shown["level"] == "pull"
+        if row.id == "GEN-11":
+            bearers = [headers["Authorization"] for headers in registry.headers if headers.get("Authorization", "").startswith("Bearer")]
+            assert bearers[0].startswith("Bearer access_token-")
+        if row.id == "GEN-31":
+            assert registry.count("H+") == 2
+        if row.id == "GEN-33":
+            assert result.shown["level"] == "login"
 
 
 @case("GEN-42")

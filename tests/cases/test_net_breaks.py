@@ -40,7 +40,7 @@ class Patient(AiohttpTransport):
 
     async def send(self, request: Request) -> Answer:
         # the closing is the event loop's own doing, in another thread: no event tells it
-        while request.url.path == "/token" and any(opened.fileno() != -1 for opened in self._net.sockets):  # noqa: ASYNC110
+        while request.url.path == "/token" and any(opened.fileno() != -1 for opened in self._net.sockets):
             await asyncio.sleep(0.01)
         return await super().send(request)
 

@@ -178,8 +178,8 @@ def opinion_of(random: Random, host: str, *, alive: bool) -> Answer:
             )
         )
     if alive:
-        scopes = random.choice((["read_registry"], ["api"], ["read_user"], ["granular"], []))
-        return say(200, {"active": True, "scopes": scopes, "expires_at": random.choice((None, "2027-01-02", "rubbish"))})
+        held = random.choice((["read_registry"], ["api"], ["read_user"], ["granular"], []))
+        return say(200, {"active": True, "scopes": held, "expires_at": random.choice((None, "2027-01-02", "rubbish"))})
     words = random.choice(("Token was revoked. You have to re-authorize from the user.", "Token is expired. You can either do re-authorization"))
     return random.choice((say(401, {"message": "401 Unauthorized"}), say(401, {"error": "invalid_token", "error_description": words})))
 

@@ -282,7 +282,7 @@ class Conversation:
         )  # fmt: skip
 
 
-PLAIN: Final = Settings()
+PLAIN: Final[Settings] = Settings()
 """The defaults: every vendor by name, everything else by the generic rules."""
 
 
