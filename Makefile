@@ -45,6 +45,7 @@ accuracy: setup ## verdicts against the emulator's truth; the last line is one J
 
 fuzz: setup ## longer runs of the property tests
 	$(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=fuzz --timeout=1200 tests/property
+	$(BIN)/python -m tests.property.fuzz
 
 lock: ## write both locks anew from pyproject.toml
 	$(BIN)/$(LOCK) --all-extras --output-file requirements.lock pyproject.toml

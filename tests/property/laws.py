@@ -8,10 +8,8 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
-
-from yarl import URL
 
 from tests.property.answers import MANIFESTS
 from tests.property.conversation import Held, Turn, known
@@ -316,4 +314,3 @@ LAWS: Final[tuple[Callable[[Held], Iterator[str]], ...]] = (
     valid_is_earned, proof_is_read, invalid_is_said, one_no_is_not_enough_where_somebody_waits, pullable_is_read, no_secret_is_kept, it_ends,
     few_refusals, secrets_stay_home, nobody_lends, shape_decides_alone, an_unsafe_demand_ends_it,
 )  # fmt: skip
-__all__ = ["LAWS", "URL", "Any", "broken"]

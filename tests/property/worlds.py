@@ -213,9 +213,9 @@ def play(talk: Talk, world: World, random: Random) -> tuple[Held, list[Answer | 
 
 
 def replayed(talk: Talk, said: list[Answer | Failure], seed: int = 7) -> Held:
-    """The same answers again, in their order; a server that says no more is gone."""
-    left = list(said)
-    return Conversation(talk, lambda turns, ask, request: left.pop(0) if left else Failure.CONNECT_FAILED, seed=seed).hold()
+    """The same answers again, in their order, the last one again and again."""
+    left = list(said) or [Failure.CONNECT_FAILED]
+    return Conversation(talk, lambda turns, ask, request: left.pop(0) if len(left) > 1 else left[0], seed=seed).hold()
 
 
 def packed(talk: Talk, said: list[Answer | Failure], why: list[str]) -> str:
