@@ -20,7 +20,7 @@ import typer
 
 from validator.cli.base.running import fail, leave, put, run
 from validator.cli.demo.base import Compared, Kept, ended, images_compared, statuses_compared, works
-from validator.cli.demo.program import Program
+from validator.cli.demo.program import Program, indented
 from validator.cli.demo.world import world
 
 PACE: Final = {
@@ -56,6 +56,8 @@ async def story() -> int:
 
 
 async def _told(stack: AsyncExitStack, folder: Path) -> int:
+    from validator.cli.base.rows import rows_text
+
     put("1. Registries are started on this machine: NGC, Docker Hub, GitHub and GitLab as they answer on the wire (emulated).")
     kept, hosts = await world(stack, folder)
     settings = folder / "validator.yaml"
@@ -65,21 +67,17 @@ async def _told(stack: AsyncExitStack, folder: Path) -> int:
     program = Program(settings)
 
     put("\n2. A good and a dead NGC key are checked:")
-    for one in kept[:2]:
-        await program.show("check", one.registry, "--username", one.username, "--secret-stdin", stdin=one.secret)
+    for ran in await program.run_all([(("check", one.registry, "--username", one.username, "--secret-stdin"), one.secret) for one in kept[:2]]):
+        put(ran.shown)
     put("\n3. Eight credentials are stored, as their users would (the dead ones unchecked: they died later):")
-    for one in kept:
-        unchecked = ["--no-check"] if works(one.truth) != "works" else []
-        payload = ["--payload", f"registry={one.registry}", f"username={one.username}", "auth=-"]
-        words = ["credential", "set", one.name, "--user", one.user, "--type", "REGISTRY", *payload, *unchecked]
-        await program.run(*words, stdin=one.secret, tell=True)
+    await program.run_all([_storing(one) for one in kept])
     put("\n4. Before a workflow is submitted: will the cluster pull its images, with what each user stored?")
     compared = await _preflights(program, kept)
     put("\n5. The nightly sweep: each credential once, the refused ones again after their wait; users with something to do are told:")
-    await program.show("sweep")
+    put((await program.run("sweep")).shown)
     put("\n6. What is known now:")
-    await program.show("status")
     rows = json.loads((await program.run("status", "--format", "json")).out)["credentials"]
+    put(indented(rows_text(rows)))
     compared += statuses_compared(kept, rows)
     put("\n7. Expected (what the registries know) and found (what validator said):")
     put(_table(compared))
@@ -90,14 +88,22 @@ async def _told(stack: AsyncExitStack, folder: Path) -> int:
 async def _preflights(program: Program, kept: Sequence[Kept]) -> list[Compared]:
     """One pre-flight a user, of the images that his credentials are for."""
     compared: list[Compared] = []
-    for user in dict.fromkeys(one.user for one in kept):
-        wanted = {f"{one.registry}/{one.repository}:{one.tag}": one for one in kept if one.user == user}
-        ran = await program.run("preflight", *wanted, "--user", user, "--format", "json", tell=True)
+    users = list(dict.fromkeys(one.user for one in kept))
+    wanted = {user: {f"{one.registry}/{one.repository}:{one.tag}": one for one in kept if one.user == user} for user in users}
+    asked = [(("preflight", *wanted[user], "--user", user, "--format", "json"), "") for user in users]
+    for user, ran in zip(users, await program.run_all(asked), strict=True):
         images = json.loads(ran.out)["images"]
         for told in images:
-            put(f"   {told['image']}: {told['outcome']} ({told['reason']}){' via ' + told['via'] if told['via'] else ''}")
-        compared += images_compared(user, wanted, images)
+            put(f"   {user}: {told['image']}: {told['outcome']} ({told['reason']}){' via ' + told['via'] if told['via'] else ''}")
+        compared += images_compared(user, wanted[user], images)
     return compared
+
+
+def _storing(one: Kept) -> tuple[tuple[str, ...], str]:
+    """The command that stores it, and the secret for its standard input."""
+    unchecked = ("--no-check",) if works(one.truth) != "works" else ()
+    payload = ("--payload", f"registry={one.registry}", f"username={one.username}", "auth=-")
+    return ("credential", "set", one.name, "--user", one.user, "--type", "REGISTRY", *payload, *unchecked), one.secret
 
 
 def _table(lines: Sequence[Compared]) -> str:

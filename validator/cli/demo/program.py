@@ -6,6 +6,7 @@ import asyncio
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +27,16 @@ class Ran:
     out: str
     err: str
 
+    @property
+    def shown(self) -> str:
+        """Its output and its words, as the demo prints them."""
+        return indented(self.out + self.err)
+
+
+def indented(text: str) -> str:
+    """Every line moved below the command that it belongs to."""
+    return "\n".join(f"   {line}" for line in text.splitlines())
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -33,10 +44,9 @@ class Program:
 
     settings: Path
 
-    async def run(self, *words: str, stdin: str = "", tell: bool = False) -> Ran:
-        """Run one command; `tell` prints it first. Raises Bug where it could not do its work at all."""
-        if tell:
-            put("   $ validator " + shlex.join(words))
+    async def run(self, *words: str, stdin: str = "") -> Ran:
+        """Print one command and run it. Raises Bug where it could not do its work at all."""
+        put("   $ validator " + shlex.join(words))
         # VALIDATOR_STORE and its like would win over the demo's settings, and lead to somebody's real store
         environment = {name: value for name, value in os.environ.items() if not name.startswith("VALIDATOR_")} | {"CI": ""}
         process = await asyncio.create_subprocess_exec(
@@ -49,13 +59,18 @@ class Program:
             await stop(process)
         ran = Ran(process.returncode or 0, out.decode(), error.decode())
         if ran.code not in ANSWERS:
-            put("".join(f"   {line}\n" for line in (ran.out + ran.err).splitlines()))
+            put(ran.shown)
             raise Bug(f"the demo's command {words[0]} ended with {ran.code}")
         return ran
 
-    async def show(self, *words: str, stdin: str = "") -> Ran:
-        """Run one command and print what it says."""
-        ran = await self.run(*words, stdin=stdin, tell=True)
-        for line in (ran.out + ran.err).splitlines():
-            put(f"   {line}")
-        return ran
+    async def run_all(self, commands: Sequence[tuple[Sequence[str], str]]) -> list[Ran]:
+        """Run commands (words, standard input), as many at a time as there are processors; printed in their order."""
+        places = asyncio.Semaphore(os.cpu_count() or 1)
+
+        async def placed(words: Sequence[str], stdin: str) -> Ran:
+            async with places:
+                return await self.run(*words, stdin=stdin)
+
+        async with asyncio.TaskGroup() as group:
+            running = [group.create_task(placed(words, stdin)) for words, stdin in commands]
+        return [task.result() for task in running]
