@@ -99,7 +99,7 @@ def test_no_default_value_is_in_the_sentence_or_its_causes(template):
 
 def bound_child(code: str) -> subprocess.CompletedProcess[str]:
     """What `code` prints in a process that has bound itself as the far side does."""
-    program = f"import sys; sys.path.insert(0, {str(Path(render.__file__).parent)!r}); import os, socket, render; render.bind()\n{code}"
+    program = f"import sys; sys.path.insert(0, {str(Path(render.__file__).parent)!r}); import mmap, os, socket, render; render.bind()\n{code}"
     return subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=30, env={})
 
 
@@ -109,6 +109,7 @@ REFUSED: dict[str, str] = {
     "a socket": "socket.socket()",
     "a pipe": "os.pipe()",
     "memory": "bytearray(200 << 20)",
+    "mapped memory": "mmap.mmap(-1, 200 << 20)",
 }
 
 
