@@ -22,6 +22,7 @@ from tests.property.conversation import AMD64, RECALLS, Conversation, Talk, Turn
 from tests.property.fuzz import CORPUS, conversation
 from tests.property.laws import broken
 from tests.property.worlds import SECRETS, packed, play, replayed, talk_of, unpacked, world_of
+from validator.credential import Host
 from validator.evidence import Asker, Failure, Party, Step
 from validator.providers.plan import Ask, Auth
 from validator.registry.base import Answer, Request
@@ -143,7 +144,7 @@ def test_the_laws_see_what_they_forbid():
             replace(held, pairs={**held.pairs, Party.CONTROL: held.pairs[Party.SUBJECT]}),
         ],
         "shape_decides_alone": [
-            replace(held, provider=replace(held.provider, hosts=frozenset({"reg.test"})), evidence=replace(held.evidence, subject=replace(
+            replace(held, provider=replace(held.provider, hosts=frozenset({Host("reg.test")})), evidence=replace(held.evidence, subject=replace(
                 held.evidence.subject, fault="foreign_token")))
         ],
     }  # fmt: skip
