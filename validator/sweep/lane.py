@@ -66,6 +66,8 @@ class Lane:
             await self._ask(shared, again=True)
         await self._believe(again=True)
         await self._ask_all()
+        for _, _, shared in self._due:  # not before the next sweep
+            self.book.keep(shared)
         self.report.finished = True
         self.book.told(self.report)
 
@@ -93,7 +95,7 @@ class Lane:
         self._held.clear()
 
     async def _line_up(self, secrets: Iterable[Shared]) -> None:
-        """Suspects whose wait is over first, then the formerly valid, then the others; a suspect that is seen well later goes last."""
+        """Suspects whose wait is over first, then the formerly valid, the others, the dead."""
         ranked: list[tuple[int, Shared]] = []
         for shared in secrets:
             facts = await self.probe.ledger.facts.of(shared.host, shared.fingerprint)
@@ -101,12 +103,7 @@ class Lane:
             if shared.suspect and not self._ripe(shared):
                 self._schedule(shared)
             else:
-                rank = 1 if shared.formerly else 2
-                if shared.dead:
-                    rank = 3
-                elif shared.suspect:
-                    rank = 0 if await self._seen_well(shared) else 4
-                ranked.append((rank, shared))
+                ranked.append((0 if shared.suspect else 3 if shared.dead else 1 if shared.formerly else 2, shared))
         self._queue.extend(shared for _, shared in sorted(ranked, key=lambda one: one[0]))
 
     async def _round(self) -> None:
