@@ -15,7 +15,7 @@ from typing import Final
 
 from validator.config import AuthsKey
 from validator.credential import DOCKER_HUB, Credential, Host, UnreadableRegistry, canonical_host, kubelet_order
-from validator.evidence import Asker, Party, Step
+from validator.evidence import Asker
 from validator.probe import Inquiry, Probe, Probed
 from validator.protocol.manifest import Platform
 from validator.protocol.reference import InvalidReference, Reference, parse_reference
@@ -132,9 +132,9 @@ def _host(reference: Reference) -> str:
 
 @dataclass(slots=True)
 class _Gate:
-    """Lets one image at a time ask with a credential until the registry has not refused it; `refused` holds its last word.
+    """Lets one image alone ask with a credential, and the others after its answer; `refused` holds that if it is a no for all.
 
-    Else a dead key would be refused twice for each image, and spend the budget that the others need.
+    Else a dead key would be refused twice for each image, and spend the budget that others need.
     """
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -222,9 +222,9 @@ class Preflight:
                 if not gate.open:
                     probed = await self._ask(request, host, one, image)
                     made = Tried(one.name, probed.verdict, _of_image(probed))
-                    gate.open = not _was_refused(probed)
                     if made.image.reason is Reason.CREDENTIAL_REFUSED:
                         gate.refused = replace(made, image=replace(made.image, hints=()))
+                    gate.open = gate.refused is None
                     return made, probed.provider
         probed = await self._ask(request, host, one, image)
         return Tried(one.name, probed.verdict, _of_image(probed)), probed.provider
@@ -250,11 +250,6 @@ class Preflight:
 
 def _of_image(probed: Probed) -> ImageVerdict:
     return probed.verdict.image or ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.PROTOCOL)
-
-
-def _was_refused(probed: Probed) -> bool:
-    """True if a login with the credential got a no: the next image's must not go out beside others."""
-    return any(e.status in (401, 403) for e in probed.evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT))
 
 
 def _parsed(text: str) -> Reference | str:
