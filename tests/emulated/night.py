@@ -132,7 +132,9 @@ class Night:
     probe: Probe
     report: Report | None = None
 
-    async def keep(self, user: str, name: str, secret: str, *answers: Said, registry: str = HOST, username: str = "jane", proof: str | None = None) -> None:
+    async def keep(
+        self, user: str, name: str, secret: str, *answers: Said, registry: str = HOST, username: str = "jane", proof: str | None = None
+    ) -> None:
         """Store a credential; `answers` are its logins' (none: what they were)."""
         if answers:
             self.world.logins[secret] = list(answers)
@@ -178,7 +180,9 @@ class Night:
 @asynccontextmanager
 async def a_night(home: Path, **settings: Any) -> AsyncIterator[Night]:
     """A night whose registries are quick; `settings` are the sweep's, and `registries` over what each host has."""
-    registries = {host: {**said, "pace": {**QUICK, **said.get("pace", {})}} for host, said in {HOST: {}, "*": {}, **settings.pop("registries", {})}.items()}
+    registries = {
+        host: {**said, "pace": {**QUICK, **said.get("pace", {})}} for host, said in {HOST: {}, "*": {}, **settings.pop("registries", {})}.items()
+    }
     given = Settings.model_validate({"registries": registries, "sweep": {"fresh_s": 0, **settings}})
     async with open_embedded(home / "validator.db", home / "master.key") as opened:
         clock, world = Clock(), World()
