@@ -200,3 +200,6 @@ async def test_a_realm_that_is_no_longer_listed_gets_nothing_of_the_kept_challen
     world.cli.registries = {"reg.test": {"provider": "generic"}}
     assert (await world.check()).credential == "unknown (unsafe_realm)"
     assert len(site.secrets) == 1
+    site.script("P", demanding("https://reg.test/token"))  # and a good one that it names now is found
+    assert (await world.check()).credential == "valid (login_accepted)"
+    assert [asked.host for asked in site.secrets] == ["login.other.test", "reg.test"]
