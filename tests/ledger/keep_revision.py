@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from validator.credential import Credential, parse_scope
 from validator.ledger import Embedded, open_embedded
-from validator.ledger.base import HEAD
+from validator.ledger.base.tables import HEAD
 from validator.ledger.budgets import BudgetClass, Reservation
 from validator.ledger.controls import AnonymousResult, ControlKey, ControlResult
 from validator.ledger.statuses import StatusKey, StatusRow

@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from validator.errors import ConfigError, StoreError, StoreLost
-from validator.ledger.base import HEAD, SIGNS
+from validator.ledger.base.tables import HEAD, SIGNS
 from validator.ledger.engine import Unwritable, database_path, open_database
 
 

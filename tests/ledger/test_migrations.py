@@ -16,7 +16,7 @@ from tests.ledger.keep_revision import NOW, SECRET, fill
 from validator.credential import Credential, parse_scope
 from validator.errors import StoreError
 from validator.ledger import Embedded, engine, open_embedded
-from validator.ledger.base import HEAD, METADATA
+from validator.ledger.base.tables import HEAD, METADATA
 from validator.ledger.budgets import BudgetClass
 from validator.ledger.controls import ControlKey, ControlResult
 from validator.stores.sqlite import SqliteStore

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from validator.credential import Credential, parse_scope
 from validator.errors import UsageError
 from validator.ledger import Embedded
-from validator.ledger.base import CREDENTIALS as MIGRATED
+from validator.ledger.base.tables import CREDENTIALS as MIGRATED
 from validator.sealing import MasterKeys
 from validator.stores.base import UnreadableRow, row_hash
 from validator.stores.sqlite import CREDENTIALS, SqliteStore

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from validator.ledger.base import Database
+from validator.ledger.base.database import Database
 from validator.ledger.budgets import Budgets
 from validator.ledger.challenges import Challenges, Platforms
 from validator.ledger.controls import AnonymousControls, Controls

@@ -16,7 +16,8 @@ from typing import Final, assert_never
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from validator.ledger.base import BUDGET, Database
+from validator.ledger.base.database import Database
+from validator.ledger.base.tables import BUDGET
 from validator.sealing import Fingerprint
 
 RESERVED: Final = timedelta(seconds=60)

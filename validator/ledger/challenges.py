@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from validator.ledger.base import CHALLENGES, PLATFORMS, Database, upsert
+from validator.ledger.base.database import Database
+from validator.ledger.base.tables import CHALLENGES, PLATFORMS, upsert
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from validator.ledger.base import ANONYMOUS_CONTROLS, CONTROLS, Database, upsert
+from validator.ledger.base.database import Database
+from validator.ledger.base.tables import ANONYMOUS_CONTROLS, CONTROLS, upsert
 
 _C = CONTROLS.c
 _A = ANONYMOUS_CONTROLS.c

@@ -24,7 +24,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from validator.errors import ConfigError, StoreError, StoreLost
-from validator.ledger.base import HEAD, Database, fault
+from validator.ledger.base.database import Database, fault
+from validator.ledger.base.tables import HEAD
 
 BUSY_MS: Final = 5000
 """How long a writer waits for another process's write."""

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from validator.ledger.base import FACTS, KNOWN_REPOSITORIES, Database, later, upsert
+from validator.ledger.base.database import Database
+from validator.ledger.base.tables import FACTS, KNOWN_REPOSITORIES, later, upsert
 from validator.sealing import Fingerprint
 
 _F = FACTS.c

@@ -9,7 +9,8 @@ from typing import Final
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from validator.ledger.base import SIGNS, Database
+from validator.ledger.base.database import Database
+from validator.ledger.base.tables import SIGNS
 
 KEPT: Final = timedelta(days=30)
 _S: Final = SIGNS.c

@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.errors import Bug
-from validator.ledger.base import Database
+from validator.ledger.base.database import Database
 
 Made = TypeVar("Made")
 

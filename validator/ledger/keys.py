@@ -17,7 +17,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.errors import StoreError
-from validator.ledger.base import CREDENTIALS, SEALED_KEYS, Database
+from validator.ledger.base.database import Database
+from validator.ledger.base.tables import CREDENTIALS, SEALED_KEYS
 from validator.sealing import KEY_BYTES, Fingerprinter, MasterKeys, Unreadable, load_master_keys, make_master_keys, seal, unseal
 
 _FINGERPRINT = "fingerprint"

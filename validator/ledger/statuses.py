@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.credential import Host, RegistryScope
-from validator.ledger.base import STATUSES, Database, upsert
+from validator.ledger.base.database import Database
+from validator.ledger.base.tables import STATUSES, upsert
 from validator.sealing import Fingerprint
 from validator.status import Standing, State
 from validator.verdict import Hint, Level, Outcome, Reason

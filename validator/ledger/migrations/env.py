@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from validator.ledger.base import METADATA
+from validator.ledger.base.tables import METADATA
 
 connection = context.config.attributes["connection"]
 schema = "validator" if connection.dialect.name == "postgresql" else None

@@ -1,0 +1,1 @@
+"""Tables and database of the ledger."""
