@@ -17,7 +17,7 @@ ROOT = Path(validator.__file__).parent
 
 ROWS = {
     "errors": 1, "credential": 1,
-    "sealing": 2, "protocol": 2, "emulator": 2,
+    "sealing": 2, "protocol": 2, "emulator": 2, "reporting": 2,
     "evidence": 3,
     "verdict": 4, "status": 4.5,
     "providers": 5, "config": 5, "logs": 5, "metrics": 5,

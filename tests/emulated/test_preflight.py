@@ -10,7 +10,7 @@ from validator.emulator import Ngc
 
 __all__ = ["cli"]
 
-KEYS = ["image", "outcome", "via", "reason", "hints", "cause", "advice", "digest", "cached", "checked_at"]
+KEYS = ["image", "outcome", "via", "reason", "hints", "cause", "advice", "digest", "cached", "checked_at", "retry_at", "file", "line", "task"]
 PUBLIC = {"H0": image()[0]}
 DEAD = {"L+": err("UNAUTHORIZED"), "T+": err("UNAUTHORIZED")}
 

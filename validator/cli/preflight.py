@@ -13,7 +13,7 @@ from validator.cli.base.options import AllowPrivate, CaFile, Ephemeral, Format, 
 from validator.cli.base.running import fail, leave, put, run, say
 
 if TYPE_CHECKING:
-    from validator.preflight import Foretelling, Foretold
+    from validator.preflight import Foretelling
 
 
 class Unknown(StrEnum):
@@ -56,11 +56,11 @@ async def _preflight(
     from validator.app import open_app, open_kept
     from validator.cli.base.options import this_user
     from validator.errors import UsageError
-    from validator.preflight import Preflight
+    from validator.preflight import Preflight, Wanted, foretelling_json
     from validator.protocol.manifest import parse_platform
 
     try:
-        wanted = parse_platform(platform) if platform is not None else None
+        platforms = (parse_platform(platform),) if platform is not None else ()
     except ValueError as error:
         raise UsageError(f"--platform: {error}.") from None
     owner = this_user(user)
@@ -71,10 +71,13 @@ async def _preflight(
             say(f"validator: {app.opened.warning}")
         async with open_kept(settings, app.opened) as store:
             held = [one async for one in store.credentials(owner)]
-        told = await Preflight(app.probe, settings.preflight.auths_key).foretell(
-            images, held, platform=wanted, deadline_s=deadline if deadline is not None else settings.preflight.deadline_s
-        )
-    shown = {"outcome": told.outcome, "images": [image_json(one) for one in told.images], "took_ms": round((time.monotonic() - started) * 1000)}
+        async with Preflight(app.probe, settings.preflight.auths_key) as preflight:
+            told = await preflight.foretell(
+                [Wanted(image=image, platforms=platforms) for image in images],
+                held,
+                deadline_s=deadline if deadline is not None else settings.preflight.deadline_s,
+            )
+    shown = foretelling_json(told, (time.monotonic() - started) * 1000)
     return shown, _code(told, Unknown(on_unknown or settings.preflight.on_unknown.value))
 
 
@@ -89,26 +92,6 @@ def _hosts(images: list[str]) -> tuple[str, ...]:
         except (InvalidReference, UnreadableRegistry):
             continue
     return tuple(dict.fromkeys(hosts))
-
-
-def image_json(told: Foretold) -> dict[str, Any]:
-    """One image, as the contract lists it."""
-    from validator.cli.base.show import instant
-    from validator.protocol.base import shown_text
-    from validator.verdict import Reason
-    from validator.verdict.words import cause_and_advice
-
-    verdict = told.verdict
-    cause, advice = cause_and_advice(verdict.reason, told.provider.causes, told.provider.advice)
-    if told.why and verdict.reason is Reason.INVALID_REFERENCE:
-        cause = f"{cause[:-1]}: {told.why}"
-    elif told.why:
-        advice = f"{advice}: {told.why}"
-    return {
-        "image": shown_text(told.image, 512), "outcome": verdict.outcome.value, "via": told.via, "reason": verdict.reason.value,
-        "hints": [hint.value for hint in verdict.hints], "cause": cause, "advice": advice, "digest": verdict.digest,
-        "cached": told.cached, "checked_at": instant(told.checked_at),
-    }  # fmt: skip
 
 
 def _code(told: Foretelling, on_unknown: Unknown) -> int:

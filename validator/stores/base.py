@@ -24,6 +24,19 @@ class UnreadableRow:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenPullSecret:
+    """A pull secret that a kubelet cannot read: it then pulls no image of the pod at all (registries/README.md 3.3, 7).
+
+    `name` is the secret's or its file's, `why` one sentence without a value. A store that reads as a kubelet does gives it in place
+    of the credentials that could not be read; a sweep has nothing to do with it.
+    """
+
+    user: str
+    name: str
+    why: str
+
+
 class CredentialStore(Protocol):
     """Where credentials live; it knows no status. Every method raises StoreError or StoreLost, one sentence each."""
 

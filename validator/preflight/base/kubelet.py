@@ -1,0 +1,86 @@
+"""What a kubelet does with several keys: which it tries for an image, in which order, and what comes of it. Pure.
+
+registries/README.md 3.3 and 6.4.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from validator.config import AuthsKey
+from validator.credential import DOCKER_HUB, Credential, Host, UnreadableRegistry, canonical_host, kubelet_order
+from validator.preflight.base.values import Held, Tried
+from validator.protocol.reference import Reference
+from validator.stores.base import BrokenPullSecret, UnreadableRow
+from validator.verdict import Hint, ImageOutcome, ImageVerdict, Outcome, Reason
+
+PULLED: Final = frozenset({Reason.PULL_OK, Reason.PUBLIC, Reason.PLATFORM_MISSING, Reason.PLATFORM_MISMATCH, Reason.UNSUPPORTED_MANIFEST})
+"""The registry handed the manifest out: a kubelet tries no further key."""
+
+_NODES_BRING: Final = re.compile(
+    r"[0-9]{12}\.dkr\.ecr[a-z0-9.-]*\.amazonaws\.com(\.cn)?"
+    r"|([a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev|[a-z0-9-]+\.azurecr\.io"
+)
+"""Hosts whose clouds give their nodes credentials of their own (registries/others.md G12)."""
+
+
+def combine(tried: Sequence[Tried]) -> tuple[ImageVerdict, str | None]:
+    """What a kubelet that tries these in order meets, and which credential pulls. `tried` is not empty.
+
+    The first that gets the manifest ends it; nothing else counts a refusal as final while any answer is unknown
+    (registries/README.md 6.4, 3-5).
+    """
+    for at, one in enumerate(tried):
+        if one.image.reason in PULLED:
+            dead_first = any(before.verdict.outcome is Outcome.INVALID for before in tried[:at])
+            hints = (*one.image.hints, Hint.DEAD_KEY_FIRST) if dead_first else one.image.hints
+            return replace(one.image, hints=tuple(dict.fromkeys(hints))), None if one.image.reason is Reason.PUBLIC else one.name
+    unknown = next((one for one in tried if one.image.outcome is ImageOutcome.UNKNOWN), None)
+    if unknown is not None:
+        return unknown.image, None
+    other = next((one for one in tried if one.image.reason is not Reason.CREDENTIAL_REFUSED), None)
+    chosen = other if other is not None else tried[0]
+    hints = tuple(dict.fromkeys(hint for one in tried for hint in one.image.hints))
+    return replace(chosen.image, hints=hints), None
+
+
+def without_key(image: ImageVerdict, host: str) -> ImageVerdict:
+    """What an anonymous answer means where no stored key matches: the nodes of some clouds pull all the same."""
+    if image.reason is Reason.NO_CREDENTIAL and _NODES_BRING.fullmatch(host):
+        return replace(image, outcome=ImageOutcome.UNKNOWN, reason=Reason.NODE_CREDENTIALS_POSSIBLE)
+    return image
+
+
+def auths_of(credential: Credential | UnreadableRow, written_as: AuthsKey) -> str:
+    """The key of `auths` under which the platform writes a credential into the pull secret."""
+    scope = credential.scope
+    match written_as:
+        case AuthsKey.AS_WRITTEN:
+            return (credential.written if isinstance(credential, Credential) else "") or str(scope)
+        case AuthsKey.OSMO:
+            return f"registry-1.{scope}" if scope.host == DOCKER_HUB else str(scope)
+        case AuthsKey.DOCKER | AuthsKey.AUTO:
+            return "https://index.docker.io/v1/" if scope.host == DOCKER_HUB and not scope.path else str(scope)
+
+
+def matching(held: Sequence[Held], image: Reference, group: Sequence[Reference], written_as: AuthsKey) -> tuple[Credential | UnreadableRow, ...]:
+    """The credentials that a kubelet tries for `image` of a `group` that shares one pull secret, in its order.
+
+    OSMO writes only the scopes that cover an image of the group, by whole path segments, the longest first (osmo.md 3.2).
+    """
+    keys = [one for one in held if not isinstance(one, BrokenPullSecret)]
+    if written_as is AuthsKey.OSMO:
+        written = [one for one in keys if any(one.scope.covers(pull_host(other), other.repository) for other in group)]
+        keys = sorted(written, key=lambda one: len(str(one.scope)), reverse=True)
+    return kubelet_order([(auths_of(one, written_as), one) for one in keys], image.name)
+
+
+def pull_host(reference: Reference) -> Host:
+    """The registry that an image is pulled from, canonical where it can be."""
+    try:
+        return canonical_host(reference.domain)
+    except UnreadableRegistry:
+        return Host(reference.domain)
