@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
-from typing import Final
+from typing import Final, cast
 
 from yarl import URL
 
 from validator.config import Settings
-from validator.errors import ConfigError, StoreError
+from validator.errors import ConfigError, StoreError, UsageError
 from validator.evidence import Exchange
 from validator.ledger import Embedded, Ledger, open_embedded
 from validator.ledger.engine import Unwritable, data_folder, database_path
@@ -37,10 +37,16 @@ class Opened:
     """The database with what stands on it; `warning` is set when nothing will be kept, and says why."""
 
     ledger: Ledger
-    store: WritableStore
+    store: CredentialStore
     fingerprinter: Fingerprinter
     durable: bool
     warning: str = ""
+
+    def writable(self) -> WritableStore:
+        """The store, to write to. Raises UsageError for one that is not ours to write."""
+        if self.store.read_only:
+            raise UsageError(self.store.read_only)
+        return cast(WritableStore, self.store)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import fnmatch
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, NewType, TypeVar
 
 from pydantic import SecretStr
@@ -46,6 +47,16 @@ class RegistryScope:
         return not self.path or repository == self.path or repository.startswith(f"{self.path}/")
 
 
+class SecretKind(StrEnum):
+    """How a secret is sent; only the store knows which it is, and a password never goes the way of a token."""
+
+    PASSWORD = "password"
+    IDENTITY_TOKEN = "identity_token"
+    """An OAuth refresh token: it goes by POST to the realm (registries/README.md 3.1)."""
+    REGISTRY_TOKEN = "registry_token"
+    """A bearer token of a registry's own: it lives for minutes, and there is nothing to log in with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
     """One stored credential of one user.
@@ -63,6 +74,7 @@ class Credential:
     written: str = ""
     row: str = ""
     flaws: tuple[str, ...] = field(default=())
+    kind: SecretKind = SecretKind.PASSWORD
 
 
 def canonical_host(text: str) -> Host:

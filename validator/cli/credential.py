@@ -73,8 +73,9 @@ async def _set(entry: Entry, allowed: Leave, *, check: bool, force: bool, proof:
     image = proof_reference(held, proof)
     shown: dict[str, Any] = {"name": held.name, "user": held.user, "stored": False}
     async with open_app(settings) as app:
+        store = app.opened.writable()
         if not check:
-            await app.opened.store.put(held, proof=proof)
+            await store.put(held, proof=proof)
             return {**shown, "stored": True, **unchecked_json(held)}, int(Exit.GOOD)
         probed = await app.probe.ask(Inquiry(host=held.scope.host, credential=held, image=image, proof=image is not None))
         verdict = probed.verdict
@@ -82,7 +83,7 @@ async def _set(entry: Entry, allowed: Leave, *, check: bool, force: bool, proof:
         hopeless = verdict.reason in (Reason.EMPTY_SECRET, Reason.BAD_REGISTRY_NAME)
         stored = not bad or (force and not hopeless)
         if stored:
-            kept = await app.opened.store.put(held, proof=proof)
+            kept = await store.put(held, proof=proof)
             await _write_status(app, kept, probed)
         shown |= {"stored": stored, **check_json(probed, str(held.scope), app.probe.now(), proof if image is not None else None)}
     return shown, int(Exit.GOOD if stored else exit_of(verdict.outcome))
@@ -152,9 +153,9 @@ def delete(name: Annotated[str, typer.Argument(metavar="NAME")], user: User = No
         from validator.errors import UsageError
 
         async with _opened() as opened:
-            owner = this_user(user)
-            found = await opened.store.get(owner, name)
-            if found is None or not await opened.store.delete(owner, name):
+            owner, store = this_user(user), opened.writable()
+            found = await store.get(owner, name)
+            if found is None or not await store.delete(owner, name):
                 raise UsageError(f"{owner} has no credential of that name; `validator credential list` shows the names.")
             await opened.ledger.statuses.forget(owner, found.scope)
 
@@ -199,12 +200,13 @@ async def _import(entries: list[Entry], allowed: Leave, *, check: bool) -> tuple
     settings = read_settings(allowed, tuple(dict.fromkeys(entry.credential.scope.host for entry in entries)))
     refused: list[dict[str, Any]] = []
     async with open_app(settings) as app:
+        store = app.opened.writable()
         for entry in entries if check else ():
             verdict = (await app.probe.ask(Inquiry(host=entry.credential.scope.host, credential=entry.credential))).verdict
             if verdict.outcome in (Outcome.INVALID, Outcome.INSUFFICIENT, Outcome.MISCONFIGURED):
                 refused.append({"line": entry.line, "verdict": verdict.outcome.value, "reason": verdict.reason.value})
         if not refused:
-            await app.opened.store.put_many([(entry.credential, None) for entry in entries])
+            await store.put_many([(entry.credential, None) for entry in entries])
     return {"stored": 0 if refused else len(entries), "refused": refused}, int(Exit.BAD if refused else Exit.GOOD)
 
 

@@ -16,12 +16,16 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadableRow:
-    """A stored row whose secret cannot be had: the operator's fault or ours, never the user's; `why` holds no value."""
+    """A stored row whose secret cannot be had: the operator's fault or ours, never the user's; `why` holds no value.
+
+    `written` is the registry as it stands in the store.
+    """
 
     user: str
     name: str
     scope: RegistryScope
     why: str
+    written: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +44,21 @@ class BrokenPullSecret:
 class CredentialStore(Protocol):
     """Where credentials live; it knows no status. Every method raises StoreError or StoreLost, one sentence each."""
 
+    @property
+    def read_only(self) -> str:
+        """Why it is never written to, and what to use instead; "" for a store that is ours to write."""
+        ...
+
     def credentials(self, user: str | None = None) -> AsyncIterator[Credential | UnreadableRow]:
         """Every credential (of `user`), by user and name, one secret at a time. Close it with `aclosing`."""
         ...
 
     async def get(self, user: str, name: str) -> Credential | UnreadableRow | None:
         """The credential of this name, or None."""
+        ...
+
+    async def proofs(self, user: str | None = None) -> dict[tuple[str, str], str]:
+        """The proof images kept beside credentials, by (user, name)."""
         ...
 
 
@@ -65,10 +78,6 @@ class WritableStore(CredentialStore, Protocol):
 
     async def delete(self, user: str, name: str) -> bool:
         """Remove it; False if it was not there."""
-        ...
-
-    async def proofs(self, user: str | None = None) -> dict[tuple[str, str], str]:
-        """The proof images kept beside credentials, by (user, name)."""
         ...
 
 

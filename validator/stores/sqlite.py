@@ -52,6 +52,11 @@ class SqliteStore:
         self._database = database
         self._keys = keys
 
+    @property
+    def read_only(self) -> str:
+        """ "": it is ours to write."""
+        return ""
+
     async def credentials(self, user: str | None = None) -> AsyncIterator[Credential | UnreadableRow]:
         """Every credential (of `user`), by user and name; sealed rows come by pages, secrets one at a time.
 

@@ -22,7 +22,7 @@ from validator.notifiers.base import Alert, Digest, Line, Notifier
 from validator.probe import Probe
 from validator.probe.reach import provider_of, settings_of
 from validator.status import Transition
-from validator.stores.base import WritableStore
+from validator.stores.base import CredentialStore
 from validator.sweep.base import LaneReport, LeftOver, Report, Row, Shared, Told
 from validator.sweep.base.book import Book
 from validator.sweep.base.canary import CanaryWatch, canary_of
@@ -57,7 +57,7 @@ class Sweep:
 
     probe: Probe
     ledger: Ledger
-    store: WritableStore
+    store: CredentialStore
     notifier: Notifier
     order: Random
     name: str

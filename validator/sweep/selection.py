@@ -15,7 +15,7 @@ from validator.probe.reach import settings_of
 from validator.protocol.reference import InvalidReference, Reference, parse_reference
 from validator.sealing import Fingerprint
 from validator.status import Standing, Transition
-from validator.stores.base import UnreadableRow, WritableStore
+from validator.stores.base import CredentialStore, UnreadableRow
 from validator.sweep.base import LeftOver, Member, Row, Shared
 from validator.verdict import Outcome, Reason
 
@@ -43,7 +43,7 @@ class Selection:
     left_over: list[LeftOver] = field(default_factory=list)
 
 
-async def select(probe: Probe, store: WritableStore, *, user: str | None, registry: Host | None) -> Selection:
+async def select(probe: Probe, store: CredentialStore, *, user: str | None, registry: Host | None) -> Selection:
     """Everything that the filters select. Raises StoreError, and ConfigError for a proof image that is none."""
     ledger = probe.ledger
     known = _known(await ledger.statuses.all(user))
