@@ -87,6 +87,7 @@ WITHIN = {
     "verdict": ["base", "words", "reading", "traits", "controls", "findings", "image", "table"],
     "providers": ["base", "plan", "login_questions", "image_questions", "questions"],
     "registry": ["base", "reach", "client"],
+    "ledger": ["statuses", "users", "history", "notices", "digests"],
 }
 """Inside these packages some modules build on one another, in this order alone."""
 

@@ -10,6 +10,7 @@ import asyncio
 import sqlite3
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +21,10 @@ from validator.ledger import Embedded, open_embedded
 from validator.ledger.base.tables import HEAD
 from validator.ledger.budgets import BudgetClass, Reservation
 from validator.ledger.controls import AnonymousResult, ControlKey, ControlResult
+from validator.ledger.history import Event
+from validator.ledger.notices import Route
 from validator.ledger.statuses import StatusKey, StatusRow
+from validator.status import State, Transition
 from validator.stores.sqlite import SqliteStore
 
 KEPT = Path(__file__).parent / "kept"
@@ -58,6 +62,13 @@ async def fill(embedded: Embedded) -> None:
     )
     assert isinstance(place, Reservation)
     await ledger.budgets.settle(place, True, now=NOW)
+    await ledger.users.change("ann", lambda user: replace(user, address="ann@example.org"))
+    await ledger.history.add(Event(
+        id="ab" * 16, key=key, name="ngc", sweep="kept", at=NOW, transition=Transition.DIED, state_before=State.ALIVE, state_after=State.DEAD,
+        verdict="invalid", reason="refused", since=NOW - timedelta(hours=1),
+    ))  # fmt: skip
+    await ledger.together(lambda parts: parts.digests.compose("kept", NOW, route=lambda user: Route(("mailto",))))
+    await ledger.alerts.raise_("lane_quarantined", "nvcr.io", {"died": 30}, now=NOW)
 
 
 async def main() -> None:

@@ -1,4 +1,4 @@
-"""What the program remembers: statuses, facts, controls, challenges, illness and budgets, in one database."""
+"""What the program remembers: statuses and their history, notices, facts, controls, illness and budgets, in one database."""
 
 from __future__ import annotations
 
@@ -10,16 +10,21 @@ from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from validator.ledger.alerts import Alerts
 from validator.ledger.base.database import Database
 from validator.ledger.budgets import Budgets
 from validator.ledger.challenges import Challenges, Platforms
 from validator.ledger.controls import AnonymousControls, Controls
+from validator.ledger.digests import Digests
 from validator.ledger.engine import open_database
 from validator.ledger.facts import Facts, KnownRepositories
+from validator.ledger.history import History
 from validator.ledger.illness import Illness
 from validator.ledger.joined import Joined
 from validator.ledger.keys import Keyring, open_keys
+from validator.ledger.notices import Notices
 from validator.ledger.statuses import Statuses
+from validator.ledger.users import Users
 
 Made = TypeVar("Made")
 
@@ -31,6 +36,11 @@ class Ledger:
         self._database = database
         self.durable = database.durable
         self.statuses = Statuses(database)
+        self.history = History(database)
+        self.users = Users(database)
+        self.notices = Notices(database)
+        self.alerts = Alerts(database)
+        self.digests = Digests(database, self.notices, self.users)
         self.facts = Facts(database)
         self.repositories = KnownRepositories(database)
         self.controls = Controls(database)

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import ColumnElement, case
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest revision of `migrations/`; a test holds it true. A database at it is opened without Alembic (360 ms)."""
 
 
@@ -156,6 +156,56 @@ BUDGET: Final = Table(
     Index(None, "host", "at"),
 )
 """A row is a place: reserved (`refused` false), or spent by a refused login; `at` is when."""
+
+HISTORY: Final = Table(
+    "history",
+    METADATA,
+    _key("id"),
+    *(_text(name) for name in ("user", "name", "host", "path", "fingerprint", "row", "sweep")),
+    _instant("at"),
+    *(_text(name) for name in ("transition", "state_before", "state_after")),
+    *(Column(name, Text) for name in ("verdict", "reason", "level")),
+    Column("hints", _json(), nullable=False),
+    *(Column(name, UtcDateTime) for name in ("since", "expires_at")),
+    Column("notice", Text),
+    Column("told_at", UtcDateTime),
+    Index(None, "notice"),
+    Index(None, "user", "name"),
+    Index(None, "told_at"),
+)
+"""Every change of a credential. `notice` is the digest that told it, NULL while it waits for one, "" if nobody is to be told."""
+
+NOTICES: Final = Table(
+    "notices",
+    METADATA,
+    *(_key(name) for name in ("id", "channel")),
+    *(_text(name) for name in ("sweep", "user", "kind", "state")),
+    Column("lines", _json(), nullable=False),
+    _instant("created_at"),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcDateTime),
+    Column("claimed_by", Text),
+    *(Column(name, UtcDateTime) for name in ("claimed_at", "settled_at")),
+    _text("detail"),
+    UniqueConstraint("sweep", "user", "kind", "channel"),
+    Index(None, "state", "next_at"),
+)
+"""The outbox: a row is a digest on its way through one channel. No address and no secret stands in it."""
+
+ALERTS: Final = Table(
+    "alerts",
+    METADATA,
+    *(_key(name) for name in ("kind", "subject")),
+    *(_instant(name) for name in ("first_at", "last_at")),
+    Column("facts", _json(), nullable=False),
+    Column("notice", Text),
+    Index(None, "notice"),
+)
+"""What the operator is told of, once while it lasts; `notice` as in the history."""
+
+USERS: Final = Table(
+    "users", METADATA, _key("user"), *(Column(name, Text) for name in ("address", "channel")), Column("mute", Boolean, nullable=False)
+)
 
 
 async def upsert(

@@ -1,0 +1,246 @@
+"""The outbox: digests on their way to users, operator and machines; each is claimed before it is sent, and settled after.
+
+A claim is committed before the channel gets anything: after a crash in between nobody knows whether it was taken, so it is
+`maybe_sent`, shown, and never sent again. What was surely not taken goes back to `queued` with a time. Nothing is lost: an
+event waits in the history until a digest has it, in one transaction with that digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from validator.ledger.base.database import Database
+from validator.ledger.base.tables import NOTICES
+
+_N: Final = NOTICES.c
+Line = Mapping[str, Any]
+"""One thing that a digest tells, as JSON: `validator.ledger.digests` makes those of users. No secret, no address."""
+
+
+class Kind(StrEnum):
+    """Whom a digest is for."""
+
+    USER = "user"
+    OPERATOR = "operator"
+    MACHINE = "machine"
+
+
+class NoticeState(StrEnum):
+    """How far a digest is."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    """Claimed: handed to the channel now."""
+    SENT = "sent"
+    MAYBE_SENT = "maybe_sent"
+    """Cut off while it was handed over: never sent again unasked."""
+    FAILED = "failed"
+    """The channel refuses it for good."""
+    UNDELIVERABLE = "undeliverable"
+    """There is no address for it; the operator is told."""
+    MUTED = "muted"
+    """The user wants none."""
+    OUTDATED = "outdated"
+    """Before it was sent, everything that it told was no longer so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One digest in one channel. `next_at`: not tried before; `detail`: why it stands as it does, masked."""
+
+    id: str
+    channel: str
+    sweep: str
+    user: str
+    kind: Kind
+    state: NoticeState
+    lines: tuple[Line, ...]
+    created_at: datetime
+    attempts: int = 0
+    next_at: datetime | None = None
+    claimed_by: str | None = None
+    claimed_at: datetime | None = None
+    settled_at: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a digest goes: `channels` by name, or none and the state that it then has (muted, undeliverable)."""
+
+    channels: tuple[str, ...] = ()
+    state: NoticeState = NoticeState.QUEUED
+    detail: str = ""
+    next_at: datetime | None = field(default=None)
+
+
+def digest_id(sweep: str, user: str, kind: Kind) -> str:
+    """The id of the only digest of this kind for this user in this sweep: who receives it twice can see that it is one."""
+    return hashlib.sha256("\n".join((sweep, user, kind)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+class Notices:
+    """The outbox of one ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def put(self, sweep: str, user: str, kind: Kind, lines: Sequence[Line], route: Route, *, now: datetime) -> str | None:
+        """Queue one digest; its id, or None if this sweep has had one for this user and kind: what it tells waits for the next."""
+        name = digest_id(sweep, user, kind)
+        rows = [
+            {
+                "id": name, "channel": channel, "sweep": sweep, "user": user, "kind": kind.value, "state": route.state.value,
+                "lines": list(lines), "created_at": now, "attempts": 0, "next_at": route.next_at, "claimed_by": None, "claimed_at": None,
+                "settled_at": None if route.state is NoticeState.QUEUED else now, "detail": route.detail,
+            }
+            for channel in route.channels or ("",)
+        ]  # fmt: skip
+
+        async def work(connection: AsyncConnection) -> str | None:
+            if await connection.scalar(select(func.count()).select_from(NOTICES).where(_N.id == name)):
+                return None
+            await connection.execute(NOTICES.insert(), rows)
+            return name
+
+        return await self._database.write(work)
+
+    async def take_back(self, *, open_to: Callable[[str], bool]) -> Mapping[str, tuple[Line, ...]]:
+        """Delete the users' digests that no channel had yet, to be made anew with what has come since; their lines by id.
+
+        Those are queued in all their channels, or undeliverable where the user is `open_to` notices now. Call it in one
+        transaction with what gives their events back.
+        """
+        waiting = (NoticeState.QUEUED, NoticeState.UNDELIVERABLE)
+
+        async def work(connection: AsyncConnection) -> Mapping[str, tuple[Line, ...]]:
+            query = select(_N.id, _N.user, _N.state, _N.lines).where(_N.kind == Kind.USER, _N.state.in_(waiting))
+            rows = (await connection.execute(query)).all()
+            found = {row.id: tuple(row.lines) for row in rows if row.state == NoticeState.QUEUED or open_to(row.user)}
+            for part in _parts(sorted(found)):
+                begun = await connection.execute(select(_N.id).where(_N.id.in_(part), _N.state.not_in(waiting)))
+                for name in {row.id for row in begun}:
+                    del found[name]
+            for part in _parts(sorted(found)):
+                await connection.execute(delete(NOTICES).where(_N.id.in_(part)))
+            return found
+
+        return await self._database.write(work)
+
+    async def claim(self, by: str, now: datetime, *, limit: int, per_hour: int | None = None) -> tuple[Notice, ...]:
+        """Up to `limit` digests that are due, the oldest first, now `sending` by `by`: nobody else gets them.
+
+        `per_hour`: the most messages to users that channels may have taken in an hour; the rest stays queued. A digest is
+        to be handed over only after this has returned.
+        """
+
+        async def work(connection: AsyncConnection) -> tuple[Notice, ...]:
+            due = and_(_N.state == NoticeState.QUEUED, or_(_N.next_at.is_(None), _N.next_at <= now))
+            room = limit if per_hour is None else min(limit, per_hour - await _taken(connection, now))
+            wanted = [due] if room > 0 else [due, _N.kind != Kind.USER]
+            query = select(NOTICES).where(*wanted).order_by(_N.kind != Kind.OPERATOR, _N.created_at, _N.user, _N.channel)
+            rows = (await connection.execute(query.limit(room if room > 0 else limit).with_for_update(skip_locked=True))).all()
+            for row in rows:
+                claimed = {"state": NoticeState.SENDING.value, "claimed_by": by, "claimed_at": now, "attempts": row.attempts + 1}
+                await connection.execute(update(NOTICES).where(_N.id == row.id, _N.channel == row.channel).values(claimed))
+            return tuple(_notice(row, state=NoticeState.SENDING, claimed_by=by, claimed_at=now, attempts=row.attempts + 1) for row in rows)
+
+        return await self._database.write(work)
+
+    async def settle(
+        self, notice: Notice, state: NoticeState, *, now: datetime, detail: str = "", next_at: datetime | None = None
+    ) -> bool:  # fmt: skip
+        """What became of a claimed digest: `queued` again with a time, or an end. False if it is not `notice.claimed_by`'s.
+
+        One that was thought cut off and was not is settled too.
+        """
+        mine = and_(_N.id == notice.id, _N.channel == notice.channel, _N.claimed_by == notice.claimed_by)
+        open_ = _N.state.in_((NoticeState.SENDING, NoticeState.MAYBE_SENT))
+        values = {"state": state.value, "detail": detail, "next_at": next_at, "settled_at": None if state is NoticeState.QUEUED else now}
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(update(NOTICES).where(mine, open_).values(values))).rowcount > 0
+
+        return await self._database.write(work)
+
+    async def abandoned(self, is_alive: Callable[[str, datetime], bool], *, now: datetime) -> tuple[Notice, ...]:
+        """Call what a dead process had claimed `maybe_sent`; returns it. `is_alive` judges (claimed_by, claimed_at)."""
+
+        async def work(connection: AsyncConnection) -> tuple[Notice, ...]:
+            sending = (await connection.execute(select(NOTICES).where(_N.state == NoticeState.SENDING))).all()
+            lost = [row for row in sending if not is_alive(row.claimed_by, row.claimed_at)]
+            values = {"state": NoticeState.MAYBE_SENT.value, "settled_at": now, "detail": "its sender ended before it knew"}
+            for row in lost:
+                await connection.execute(update(NOTICES).where(_N.id == row.id, _N.channel == row.channel).values(values))
+            return tuple(_notice(row, **values | {"state": NoticeState.MAYBE_SENT}) for row in lost)
+
+        return await self._database.write(work)
+
+    async def next_due(self, now: datetime, *, per_hour: int | None = None) -> datetime | None:
+        """When a claim finds something next, `now` at the earliest; None if nothing is queued."""
+
+        async def work(connection: AsyncConnection) -> datetime | None:
+            queued = _N.state == NoticeState.QUEUED
+            times = (await connection.execute(select(_N.next_at, _N.kind).where(queued))).all()
+            if not times:
+                return None
+            free = now
+            if per_hour is not None and await _taken(connection, now) >= per_hour:
+                first = await connection.scalar(select(func.min(_N.claimed_at)).where(*_counted(now)))
+                free = (first or now) + _HOUR
+            return min(max(now if row.kind != Kind.USER else free, row.next_at or now) for row in times)
+
+        return await self._database.read(work)
+
+    async def all(
+        self, *states: NoticeState, sweep: str | None = None, user: str | None = None, kind: Kind | None = None, limit: int = 1000
+    ) -> tuple[Notice, ...]:  # fmt: skip
+        """The newest `limit` digests (in these states, of this sweep, user, kind), the oldest first."""
+        conditions: list[ColumnElement[bool]] = [_N.state.in_(states)] if states else []
+        conditions += [column == value for column, value in ((_N.sweep, sweep), (_N.user, user), (_N.kind, kind)) if value is not None]
+        query = select(NOTICES).where(*conditions).order_by(_N.created_at.desc(), _N.user.desc(), _N.channel.desc()).limit(limit)
+
+        async def work(connection: AsyncConnection) -> Iterable[Any]:
+            return (await connection.execute(query)).all()
+
+        return tuple(_notice(row) for row in reversed(list(await self._database.read(work))))
+
+    async def trim(self, before: datetime) -> int:
+        """Forget the digests that were settled before then; how many went."""
+        statement = delete(NOTICES).where(_N.settled_at < before, _N.state != NoticeState.QUEUED)
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(statement)).rowcount
+
+        return await self._database.write(work)
+
+
+_HOUR: Final = timedelta(hours=1)
+_TAKEN: Final = (NoticeState.SENDING, NoticeState.SENT, NoticeState.MAYBE_SENT)
+
+
+def _counted(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (_N.kind == Kind.USER, _N.state.in_(_TAKEN), _N.claimed_at > now - _HOUR)
+
+
+async def _taken(connection: AsyncConnection, now: datetime) -> int:
+    """Messages to users that channels took, or may have, in the last hour."""
+    return int(await connection.scalar(select(func.count()).select_from(NOTICES).where(*_counted(now))) or 0)
+
+
+def _parts(ids: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:
+    """Older SQLite takes 999 parameters."""
+    return (ids[at : at + size] for at in range(0, len(ids), size))
+
+
+def _notice(row: Any, **changed: Any) -> Notice:
+    values = {name: getattr(row, name) for name in Notice.__slots__} | changed
+    return Notice(**values | {"kind": Kind(values["kind"]), "state": NoticeState(values["state"]), "lines": tuple(values["lines"])})

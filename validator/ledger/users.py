@@ -1,0 +1,70 @@
+"""What is known of users beside their credentials: where to tell them, and whether they want to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from validator.ledger.base.database import Database
+from validator.ledger.base.tables import USERS, upsert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A user. `address` None: by the setting `notices.address`; `channel` None: every one of `notices.urls`; `mute`: no notices."""
+
+    user: str
+    address: str | None = None
+    channel: str | None = None
+    mute: bool = False
+
+
+class Users:
+    """The users of one ledger; one without a row is `User(user=NAME)`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def get(self, user: str) -> User | None:
+        """The user's row, or None."""
+        found = await self._select(user)
+        return found[0] if found else None
+
+    async def all(self) -> tuple[User, ...]:
+        """Every user with a row, by name."""
+        return await self._select(None)
+
+    async def change(self, user: str, step: Callable[[User], User]) -> User:
+        """Write what `step` (quick, pure) makes of the user's row, in one transaction; returns it."""
+
+        async def work(connection: AsyncConnection) -> User:
+            found = (await connection.execute(select(USERS).where(USERS.c.user == user).with_for_update())).one_or_none()
+            made = step(User(user=user) if found is None else _user(found))
+            await upsert(connection, USERS, asdict(made))
+            return made
+
+        return await self._database.write(work)
+
+    async def forget(self, user: str) -> bool:
+        """Remove the row: the settings hold for the user again; False if there was none."""
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(delete(USERS).where(USERS.c.user == user))).rowcount > 0
+
+        return await self._database.write(work)
+
+    async def _select(self, user: str | None) -> tuple[User, ...]:
+        query = select(USERS).where(*([] if user is None else [USERS.c.user == user])).order_by(USERS.c.user)
+
+        async def work(connection: AsyncConnection) -> Sequence[Any]:
+            return (await connection.execute(query)).all()
+
+        return tuple(_user(row) for row in await self._database.read(work))
+
+
+def _user(row: Any) -> User:
+    return User(user=row.user, address=row.address, channel=row.channel, mute=row.mute)
