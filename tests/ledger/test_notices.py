@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 from tests.ledger.telling import NOW, compose, event
 from validator.ledger import Ledger
 from validator.ledger.notices import Kind, NoticeState, Route
+from validator.ledger.users import User
 
 LATER = NOW + timedelta(hours=2)
 
@@ -32,9 +34,7 @@ async def test_a_digest_is_claimed_by_one(ledger: Ledger):
 async def test_only_who_claimed_it_settles_it_and_once(ledger: Ledger):
     await queue(ledger)
     [mine] = await ledger.notices.claim("me", LATER, limit=1)
-    assert not await ledger.notices.settle(
-        mine.__class__(**{n: getattr(mine, n) for n in mine.__slots__} | {"claimed_by": "other"}), NoticeState.SENT, now=LATER
-    )
+    assert not await ledger.notices.settle(replace(mine, claimed_by="other"), NoticeState.SENT, now=LATER)
     assert await ledger.notices.settle(mine, NoticeState.SENT, now=LATER)
     assert not await ledger.notices.settle(mine, NoticeState.QUEUED, now=LATER)
     assert await states(ledger) == ["sent"]
@@ -105,7 +105,7 @@ async def test_an_alert_is_told_once_while_it_lasts(ledger: Ledger):
         told = await ledger.alerts.tell(f"digest {night}", lambda alert: True)
         assert [(alert.subject, alert.facts) for alert in told] == ([("reg.test", {"died": 0})] if night == 0 else [])
     [kept] = await ledger.alerts.all()
-    assert (kept.first_at, kept.last_at, kept.facts, kept.notice) == (NOW, at, {"died": 3}, "digest 0")
+    assert (kept.first_at, kept.last_at, kept.facts, kept.notice) == (NOW, NOW + timedelta(days=3), {"died": 3}, "digest 0")
 
 
 async def test_an_alert_that_was_over_is_told_anew(ledger: Ledger):
@@ -114,8 +114,8 @@ async def test_an_alert_that_was_over_is_told_anew(ledger: Ledger):
         assert len(await ledger.alerts.tell("digest", lambda alert: True)) == 1
     assert await ledger.alerts.end("canary_failed", "reg.test")
     assert not await ledger.alerts.end("canary_failed", "reg.test")
-    assert await ledger.alerts.raise_("canary_failed", "reg.test", {}, now=at)
-    assert await ledger.alerts.trim(at + timedelta(days=1)) == 1
+    assert await ledger.alerts.raise_("canary_failed", "reg.test", {}, now=NOW)
+    assert await ledger.alerts.trim(NOW + timedelta(days=1)) == 1
 
 
 async def test_an_alert_waits_until_it_is_wanted(ledger: Ledger):
@@ -125,10 +125,6 @@ async def test_an_alert_waits_until_it_is_wanted(ledger: Ledger):
 
 
 async def test_a_user_is_what_was_last_set(ledger: Ledger):
-    from dataclasses import replace
-
-    from validator.ledger.users import User
-
     assert await ledger.users.get("ada") is None
     await ledger.users.change("ada", lambda user: replace(user, address="ada@example.org"))
     await ledger.users.change("ada", lambda user: replace(user, mute=True))
