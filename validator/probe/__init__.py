@@ -146,6 +146,10 @@ class Probe:
             if self.on_exchange is not None:
                 self.on_exchange(inquiry.host, exchange)
             evidence = evidence.plus(exchange)
+            if exchange.step is Step.PING:
+                await recall.heard(evidence, provider, self.now())
+            if inquiry.watch is not None:
+                inquiry.watch(evidence, provider)
         return provider, evidence
 
     async def _exchange(

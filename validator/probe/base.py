@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from yarl import URL
@@ -26,7 +26,8 @@ class Inquiry:
     """One question: is this credential good (and will this image be pulled with it)?
 
     `credential` None asks for the image alone, anonymously. `proof`: the image is the credential's own proof image.
-    `canary`: the credential is the operator's known-good one, which has all of the failure budget.
+    `canary`: the credential is the operator's known-good one, which has all of the failure budget. `watch` is called after each
+    exchange, with the evidence so far and whose rules hold; it must not raise.
     """
 
     host: Host
@@ -36,6 +37,7 @@ class Inquiry:
     asker: Asker = Asker.CHECK
     proof: bool = False
     canary: bool = False
+    watch: Callable[[Evidence, Provider], None] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

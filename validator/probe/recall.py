@@ -116,19 +116,9 @@ class Recall:
     async def _remember(
         self, evidence: Evidence, provider: Provider, fingerprint: Fingerprint | None, now: datetime, *, proven: bool
     ) -> None:  # fmt: skip
-        recognised = provider.key if provider.recognise is not None else ""
         ledger, traits = self.ledger, provider.traits
         demand, _ = evidence.challenged()
-        shown = [
-            e
-            for e in evidence.of(Step.PING, Step.PULL, party=Party.ANONYMOUS)
-            if e.demand is not None and not e.authorized and read(e, traits.rows).meaning is not Meaning.UNKNOWN
-        ]
-        if shown and demand is not None and demand.fault is None:
-            realm = str(demand.realm) if demand.realm is not None else ""
-            await ledger.challenges.put(
-                self.host, scheme=demand.scheme, realm=realm, service=demand.service, scope=demand.scope, provider=recognised, now=now
-            )  # fmt: skip
+        await self.heard(evidence, provider, now)
         for exchange in evidence.of(*_STEPS, party=Party.CONTROL):
             result = _control_result(read(exchange, traits.rows).meaning)
             if result is not None:
@@ -149,6 +139,17 @@ class Recall:
             await ledger.illness.add(self.host, Reason.DNS_NXDOMAIN, now=now)
         if fingerprint is not None:
             await self._remember_secret(evidence, provider, fingerprint, proven)
+
+    async def heard(self, evidence: Evidence, provider: Provider, now: datetime) -> None:
+        """Keep the challenge that this evidence shows: at once, for others may wait to ask there."""
+        demand, _ = evidence.challenged()
+        asked = [e for e in evidence.of(Step.PING, Step.PULL, party=Party.ANONYMOUS) if e.demand is not None and not e.authorized]
+        shown = any(read(e, provider.traits.rows).meaning is not Meaning.UNKNOWN for e in asked)
+        if shown and demand is not None and demand.fault is None:
+            realm, recognised = str(demand.realm or ""), provider.key if provider.recognise is not None else ""
+            await self.ledger.challenges.put(
+                self.host, scheme=demand.scheme, realm=realm, service=demand.service, scope=demand.scope, provider=recognised, now=now
+            )  # fmt: skip
 
     async def _remember_image(self, evidence: Evidence, provider: Provider, fingerprint: Fingerprint | None, now: datetime) -> None:
         subject, ledger = evidence.subject, self.ledger
