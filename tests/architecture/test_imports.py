@@ -37,7 +37,7 @@ MAY_OPEN_A_SESSION = {"registry/transport.py", "registry/transport/__init__.py"}
 MAY_OPEN_A_SECRET = (
     "app.py",  # the store's URL
     "cli/base/payload.py",  # a payload's registry and username, and whether the secret is blank
-    "config/base.py",  # a notice's URL, to judge its placeholders
+    "config/base/",  # a notice's URL, to judge its placeholders
     "emulator/",  # the other side: it is the registry
     "ledger/keys.py",  # the fingerprints' key
     "logs.py",  # to hide it

@@ -17,8 +17,8 @@ from pydantic_settings import EnvSettingsSource, SettingsError
 from pydantic_settings.sources.utils import parse_env_vars
 
 from validator.config.base import ENV_PREFIX, EVERY_HOST, setting_host
+from validator.config.base.service import Admission, Api, Tls
 from validator.config.model import (
-    Api,
     AuthsKey,
     Canary,
     Network,
@@ -37,6 +37,7 @@ from validator.errors import ConfigError
 __all__ = [
     "ENV_PREFIX",
     "EVERY_HOST",
+    "Admission",
     "Api",
     "AuthsKey",
     "Canary",
@@ -50,6 +51,7 @@ __all__ = [
     "Settings",
     "Sweep",
     "Timeouts",
+    "Tls",
     "load_settings",
     "setting_host",
 ]

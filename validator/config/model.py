@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from validator.config.base import (
@@ -27,17 +27,13 @@ from validator.config.base import (
     Schedule,
     Seconds,
     SecondsOrZero,
+    Section,
     Windows,
     Zone,
     only_number,
     setting_host,
 )
-
-
-class Section(BaseModel):
-    """Base of every part: frozen, no unknown key, no input in an error's text."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+from validator.config.base.service import Api
 
 
 class AuthsKey(StrEnum):
@@ -165,16 +161,6 @@ class Notices(Section):
     expiry_days: tuple[Count, ...] = (14, 7, 1)
     recovered: bool = False
     per_hour: Count = 500
-
-
-class Api(Section):
-    """Where `validator serve` listens and whom it believes."""
-
-    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
-    port: Annotated[int, BeforeValidator(only_number), Field(ge=0, le=65535)] = 8080
-    tokens_required: bool = True
-    trust_user_header: bool = False
-    metrics_open: bool = False
 
 
 class Settings(BaseSettings):

@@ -1,4 +1,4 @@
-"""The grammar of single settings: hosts, URLs, files, times, counts, as annotated types.
+"""The grammar of single settings: hosts, URLs, files, times, counts, as annotated types; and what every section is.
 
 A message of ours never repeats the value: it may hold a password. Times end in their unit where they are used.
 """
@@ -6,11 +6,12 @@ A message of ours never repeats the value: it may hold a password. Times end in 
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from yarl import URL
 
 from validator.credential import UnreadableRegistry, canonical_host
@@ -94,6 +95,24 @@ def _named_host(text: str) -> str:
     return setting_host(text)
 
 
+def is_loopback_name(host: str) -> bool:
+    """True for `localhost` and the addresses of this machine that no other one reaches."""
+    try:
+        return host.lower() == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _addresses(text: str) -> str:
+    try:
+        network = ip_network(text)
+    except ValueError:
+        raise ValueError("it is no address and no network such as 10.4.0.0/16 (the bits after the prefix must be 0)") from None
+    if network.prefixlen == 0:
+        raise ValueError("it is every address; list those that are meant")
+    return str(network)
+
+
 def _notice_url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if "://" not in text or text != text.strip():
@@ -114,4 +133,11 @@ RealmHost = Annotated[str, AfterValidator(_named_host)]
 NoProxy = Annotated[str, AfterValidator(_no_proxy)]
 Schedule = Annotated[str, AfterValidator(_schedule)]
 Zone = Annotated[str, AfterValidator(_zone)]
+Addresses = Annotated[str, AfterValidator(_addresses)]
 AddressTemplate = Annotated[str, AfterValidator(_address)]
+
+
+class Section(BaseModel):
+    """Base of every part: frozen, no unknown key, no input in an error's text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
