@@ -198,6 +198,7 @@ class Exchange:
 class Subject:
     """Whom the evidence is about. `username` and `kind` (of token, by its form) are no secrets; `fault` is set when its
     form alone shows that it cannot work, and then nothing is sent. `own`: the image's repository is the credential's own.
+    `given`: the secret came over HTTP, from somebody who may be trying secrets out.
     """
 
     host: str
@@ -217,6 +218,7 @@ class Subject:
     key_never_used: bool = False
     no_repeat: bool = False
     introspect: bool = False
+    given: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

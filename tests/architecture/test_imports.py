@@ -23,6 +23,7 @@ ROWS = {
     "providers": 5, "config": 5, "logs": 5, "metrics": 5,
     "registry": 6, "stores": 6, "ledger": 6, "notifiers": 6, "workload": 6,
     "probe": 7,
+    "shown": 7.5,
     "preflight": 8, "sweep": 8,
     "lanes": 9, "api": 9,
     "app": 10,

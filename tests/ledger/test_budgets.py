@@ -56,6 +56,7 @@ class Asker:
 
 SHARES = {
     "dead ones have a quarter": (BudgetClass.DEAD, 20, 5),
+    "secrets that were handed in have a quarter": (BudgetClass.GIVEN, 20, 5),
     "never-valid ones a half": (BudgetClass.NEW, 20, 10),
     "formerly valid ones all": (BudgetClass.FORMER, 20, 20),
     "the canary all": (BudgetClass.CANARY, 20, 20),

@@ -60,6 +60,8 @@ async def _check(
     from validator.probe import Inquiry
     from validator.protocol.manifest import parse_platform
     from validator.protocol.reference import InvalidReference, parse_reference
+    from validator.shown import invalid_image_json, unreadable_json
+    from validator.verdict import ImageOutcome, Outcome
 
     try:
         wanted = parse_platform(platform) if platform is not None else None
@@ -68,7 +70,7 @@ async def _check(
     try:
         scope = parse_scope(registry)
     except UnreadableRegistry as error:
-        return _unreadable(str(error), username, datetime.now(UTC))
+        return unreadable_json(str(error), username, datetime.now(UTC)), int(exit_of(Outcome.MISCONFIGURED))
     reference, broken = None, ""
     if image is not None:
         try:
@@ -89,8 +91,8 @@ async def _check(
     if probed.verdict.image is not None:
         code = worst(code, exit_of_image(probed.verdict.image.outcome))
     if broken:
-        shown["image"] = _invalid(image or "", broken)
-        code = worst(code, exit_of_image(_not_found()))
+        shown["image"] = invalid_image_json(image or "", broken)
+        code = worst(code, exit_of_image(ImageOutcome.NOT_FOUND))
     return shown, int(code)
 
 
@@ -101,36 +103,3 @@ def _folded(domain: str) -> str:
         return canonical_host(domain)
     except UnreadableRegistry:
         return domain
-
-
-def _not_found() -> Any:
-    from validator.verdict import ImageOutcome
-
-    return ImageOutcome.NOT_FOUND
-
-
-def _invalid(image: str, why: str) -> dict[str, Any]:
-    from validator.protocol.base import shown_text
-    from validator.verdict import ImageOutcome, Reason
-    from validator.verdict.words import cause_and_advice
-
-    cause, advice = cause_and_advice(Reason.INVALID_REFERENCE)
-    return {
-        "reference": shown_text(image), "outcome": ImageOutcome.NOT_FOUND.value, "reason": Reason.INVALID_REFERENCE.value, "hints": [],
-        "cause": f"{cause[:-1]}: {why}", "advice": advice, "digest": None, "platforms": None,
-    }  # fmt: skip
-
-
-def _unreadable(why: str, username: str, now: Any) -> tuple[dict[str, Any], int]:
-    from validator.cli.base.show import exit_of, instant
-    from validator.protocol.base import shown_text
-    from validator.verdict import Outcome, Reason
-    from validator.verdict.words import cause_and_advice
-
-    cause, advice = cause_and_advice(Reason.BAD_REGISTRY_NAME)
-    shown: dict[str, Any] = {
-        "verdict": Outcome.MISCONFIGURED.value, "reason": Reason.BAD_REGISTRY_NAME.value, "level": None, "hints": [], "registry": None,
-        "username": shown_text(username), "cause": f"{cause[:-1]}: {why}.", "advice": advice, "retry_at": None, "expires_at": None,
-        "checked_at": instant(now), "evidence": [],
-    }  # fmt: skip
-    return shown, int(exit_of(Outcome.MISCONFIGURED))

@@ -36,11 +36,13 @@ class BudgetClass(StrEnum):
     FORMER = "former"
     """Formerly valid: all of it."""
     CANARY = "canary"
+    GIVEN = "given"
+    """Handed in over HTTP by somebody who may be trying secrets out: a quarter, whatever is known of the secret."""
     CONTROL = "control"
     """A made-up secret: a half, and only while at least half of each window is left."""
 
 
-NEVER_ALL: Final = (BudgetClass.DEAD, BudgetClass.NEW, BudgetClass.CONTROL)
+NEVER_ALL: Final = (BudgetClass.DEAD, BudgetClass.NEW, BudgetClass.CONTROL, BudgetClass.GIVEN)
 """These together leave a quarter of each window to the formerly valid."""
 
 
@@ -147,8 +149,8 @@ def _waits(places: Sequence[_Place], budget_class: BudgetClass, windows: Mapping
     for window, most in windows.items():
         waits.append(_full(places, window, most, now))
         match budget_class:
-            case BudgetClass.DEAD:
-                waits.append(_full(_of(places, BudgetClass.DEAD), window, max(1, most // 4), now))
+            case BudgetClass.DEAD | BudgetClass.GIVEN:
+                waits.append(_full(_of(places, budget_class), window, max(1, most // 4), now))
             case BudgetClass.NEW | BudgetClass.CONTROL:
                 waits.append(_full(_of(places, budget_class), window, max(1, most // 2), now))
             case BudgetClass.FORMER | BudgetClass.CANARY:

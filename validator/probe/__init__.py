@@ -199,6 +199,7 @@ class Probe:
         known = evidence.known
         asked_before = known.asked_before or any(e.authorized for e in evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT))
         kind = BudgetClass.CONTROL if ask.party is Party.CONTROL else BudgetClass.CANARY if ask.party is Party.CANARY else budget_class(known)
+        kind = BudgetClass.GIVEN if evidence.subject.given and ask.party is Party.SUBJECT else kind
         return await self.places.of_login(ask, evidence.subject.host, provider, name, kind, asked_before=asked_before)
 
     @property
@@ -223,6 +224,7 @@ class Probe:
         subject = Subject(
             host=inquiry.host, anonymous=credential is None, repository=repository, reference=image.manifest if image is not None else "",
             platform=inquiry.platform, asker=inquiry.asker, ip_restricted=said.ip_restricted,
+            given=inquiry.given,
         )  # fmt: skip
         fault = Reason.DISABLED_BY_OPERATOR if said.disabled else Reason.UNSAFE_ADDRESS if odd_address(reach.registry.raw_host or "") else ""
         if credential is None or fault:

@@ -26,8 +26,9 @@ class Inquiry:
     """One question: is this credential good (and will this image be pulled with it)?
 
     `credential` None asks for the image alone, anonymously. `proof`: the image is the credential's own proof image.
-    `canary`: the credential is the operator's known-good one, which has all of the failure budget. `watch` is called after each
-    exchange, with the evidence so far and whose rules hold; it must not raise.
+    `canary`: the credential is the operator's known-good one, which has all of the failure budget. `given`: its secret came over
+    HTTP, from somebody who may be trying secrets out; it has a quarter. `watch` is called after each exchange, with the evidence so
+    far and whose rules hold; it must not raise.
     """
 
     host: Host
@@ -37,6 +38,7 @@ class Inquiry:
     asker: Asker = Asker.CHECK
     proof: bool = False
     canary: bool = False
+    given: bool = False
     watch: Callable[[Evidence, Provider], None] | None = field(default=None, compare=False)
 
 

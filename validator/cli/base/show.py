@@ -1,25 +1,18 @@
-"""How a verdict is shown: the contract's JSON, and words for people. Nothing of a registry is shown raw."""
+"""How a verdict is shown to people, and which exit code it is; its JSON is `validator.shown`'s."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from validator.credential import Credential
 from validator.errors import Exit
-from validator.evidence import Exchange
-from validator.probe import Probed
-from validator.protocol.base import shown_text
-from validator.verdict import ImageOutcome, ImageVerdict, Outcome
-from validator.verdict.words import HINTS, cause_and_advice
+from validator.shown import check_json, instant, unchecked_json
+from validator.verdict import ImageOutcome, Outcome
+from validator.verdict.words import HINTS
+
+__all__ = ["check_json", "check_text", "exit_of", "exit_of_image", "instant", "unchecked_json", "worst"]
 
 _BAD = {Outcome.INVALID, Outcome.INSUFFICIENT, Outcome.MISCONFIGURED}
 _BAD_IMAGE = {ImageOutcome.DENIED, ImageOutcome.NOT_FOUND, ImageOutcome.WRONG_PLATFORM}
-
-
-def instant(at: datetime | None) -> str | None:
-    """RFC 3339, UTC, seconds, with Z."""
-    return None if at is None else at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def exit_of(outcome: Outcome) -> Exit:
@@ -42,57 +35,6 @@ def worst(*codes: Exit) -> Exit:
         if code in codes:
             return code
     return Exit.GOOD
-
-
-def check_json(probed: Probed, registry: str | None, checked_at: datetime, image_text: str | None) -> dict[str, Any]:
-    """`check`'s object, as the contract lists it."""
-    verdict, provider = probed.verdict, probed.provider
-    cause, advice = cause_and_advice(verdict.reason, provider.causes, provider.advice)
-    credential = probed.inquiry.credential
-    shown: dict[str, Any] = {
-        "verdict": verdict.outcome.value,
-        "reason": verdict.reason.value,
-        "level": verdict.level.value if verdict.level is not None else None,
-        "hints": [hint.value for hint in verdict.hints],
-        "registry": registry,
-        "username": shown_text(credential.username) if credential is not None else None,
-        "cause": cause,
-        "advice": advice,
-        "retry_at": instant(checked_at + timedelta(seconds=verdict.retry_after_s)) if verdict.retry_after_s is not None else None,
-        "expires_at": instant(verdict.expires_at),
-        "checked_at": instant(checked_at),
-        "evidence": [exchange_json(exchange) for exchange in probed.evidence.exchanges],
-    }
-    if image_text is not None and verdict.image is not None:
-        shown["image"] = {"reference": image_text, **image_json(verdict.image, probed)}
-    return shown
-
-
-def unchecked_json(credential: Credential) -> dict[str, Any]:
-    """`check`'s keys for a credential that was stored and not asked about."""
-    nothing = dict.fromkeys(("verdict", "reason", "level", "cause", "advice", "retry_at", "expires_at", "checked_at"))
-    return {**nothing, "hints": [], "registry": str(credential.scope), "username": shown_text(credential.username), "evidence": []}
-
-
-def exchange_json(exchange: Exchange) -> dict[str, Any]:
-    """One exchange: what was asked of which host, and what came back; no secret."""
-    step = exchange.step.value if exchange.party.value == "subject" else f"{exchange.step.value} ({exchange.party.value})"
-    code = exchange.failure.value if exchange.failure is not None else exchange.code or None
-    return {"step": step, "method": exchange.method, "url": exchange.url, "status": exchange.status, "code": code, "ms": round(exchange.ms)}
-
-
-def image_json(image: ImageVerdict, probed: Probed) -> dict[str, Any]:
-    """What is said of an image, without its name."""
-    cause, advice = cause_and_advice(image.reason, probed.provider.causes, probed.provider.advice)
-    return {
-        "outcome": image.outcome.value,
-        "reason": image.reason.value,
-        "hints": [hint.value for hint in image.hints],
-        "cause": cause,
-        "advice": advice,
-        "digest": image.digest,
-        "platforms": list(image.platforms) if image.platforms is not None else None,
-    }
 
 
 def check_text(shown: dict[str, Any], *, explain: bool) -> str:
