@@ -146,7 +146,8 @@ def control_of_words(seen: Seen) -> Ask | bool | None:
     if seen.made(Step.LOGIN, party=Party.CONTROL):
         return None
     said_to_all = provider.recheck_words and facts.secret is Meaning.BROKEN
-    doubted = provider.doubts_403 and facts.secret is Meaning.DENIED and facts.control is Control.UNCLEAR
+    told = facts.opinion is Opinion.KNOWS and (facts.scopes_lack or facts.kind_never_pulls)
+    doubted = provider.doubts_403 and facts.secret is Meaning.DENIED and facts.control is Control.UNCLEAR and not told
     return login(seen, Party.CONTROL) if said_to_all or doubted else None
 
 
