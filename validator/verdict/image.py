@@ -83,7 +83,7 @@ def _outcome(findings: Findings, verdict: Verdict, traits: Traits, nobody: bool)
         return ImageOutcome.UNKNOWN, verdict.reason if verdict.outcome is Outcome.UNKNOWN else Reason.AMBIGUOUS_REFUSAL
     if findings.secret is Meaning.ALIVE:
         return ImageOutcome.DENIED, verdict.reason if verdict.reason in _SAID_AT_THE_IMAGE else Reason.NO_PULL_PERMISSION
-    if findings.secret is Meaning.DENIED and verdict.outcome is Outcome.UNKNOWN and verdict.reason is not Reason.AMBIGUOUS_REFUSAL:
+    if findings.secret is Meaning.DENIED and verdict.outcome is Outcome.UNKNOWN:
         return ImageOutcome.UNKNOWN, verdict.reason
     if pull in (Meaning.DENIED, *REFUSALS):
         return _denied(findings, verdict, traits, reason)
