@@ -451,3 +451,31 @@ async def test_only_what_the_filters_select_is_asked(night):
     assert list(await night.sweep(user="ada")) == ["here"]
     assert list(await night.sweep(registry="other.test")) == ["there"], "a host is any port of it"
     assert list(await night.sweep(registry="other.test:443")) == []
+
+
+async def test_another_secret_accepted_in_between_is_health_enough(night):
+    await night.keep("ada", "key", "s1", 200, 401)
+    await night.keep("bob", "other", "s2", 200)
+    await night.sweep()
+    night.world.anonymous = [DOWN]
+    assert (await night.sweep(after_h=24, wait=False))["key"].standing.state == "suspect"
+    assert (await night.sweep(after_h=24))["key"].transition == "died"
+    assert night.world.count("login nobody") == 0
+
+
+async def test_another_secret_accepted_before_the_first_refusal_says_nothing(night):
+    await night.keep("ada", "key", "s1", 200, 401)
+    await night.keep("bob", "other", "s2", 200, DOWN)
+    await night.sweep()
+    night.world.anonymous = [DOWN]
+    assert said((await night.sweep(after_h=24))["key"]) == "unknown (ambiguous_refusal)"
+    assert night.happened == []
+
+
+async def test_without_waiting_a_spent_budget_is_left_to_the_next_sweep(nights):
+    async with nights(registries={HOST: {"pace": {"refused": {60: 4}}}}) as night:
+        for number in range(6):
+            await night.keep("ada", f"key{number}", f"s{number}", 401, registry=f"{HOST}/p{number}", username=f"n{number}")
+        await night.sweep(wait=False)
+        assert {entry["reason"] for entry in night.shown["left_over"]} == {"budget_spent"}
+        assert max(night.clock.slept, default=0.0) < 60
