@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from validator.status import Standing, State, Transition, advance
+from validator.status import DUE_EARLY, Standing, State, Transition, advance
 from validator.verdict import Outcome, Reason, Verdict
 from validator.verdict.base import WITH
 
@@ -51,8 +51,10 @@ def test_no_death_without_two_refusals_apart_with_health_between(steps):
 def test_what_could_not_be_told_moves_nothing(steps, verdict, healthy):
     standing = next((made.standing for *_, made in reversed(list(walked(steps)))), Standing())
     made = advance(standing, verdict, at=START, confirm_after_s=WAIT_S, healthy=healthy, sent=True)
-    kept = {name: getattr(made.standing, name) for name in Standing.__dataclass_fields__ if not name.startswith("last_")}
+    told_of = {"unknown_since", "told"}
+    kept = {name: getattr(made.standing, name) for name in Standing.__dataclass_fields__ if not name.startswith("last_") and name not in told_of}
     assert kept == {name: getattr(standing, name) for name in kept}
+    assert set(made.standing.told) - {"unknown"} == set(standing.told) - {"unknown"}
     assert made.transition is Transition.NONE
 
 
@@ -75,3 +77,25 @@ def test_nobody_is_told_the_same_twice_in_a_row(steps):
     assert not any(one in deaths and two in deaths for one, two in pairwise(said)) or State.UNPROVEN in {
         made.standing.state for *_, made in walked(steps)
     }
+
+
+NIGHTS = st.lists(st.tuples(st.sampled_from([*MOVE_NOTHING, *(v for v in VERDICTS if v not in MOVE_NOTHING)]), st.integers(12, 60)), max_size=25)
+
+
+@given(NIGHTS)
+def test_a_long_silence_is_told_once_and_not_before_its_seventh_night(nights):
+    now, standing = START, Standing()
+    silent_from: datetime | None = None
+    told = False
+    for verdict, hours in nights:
+        now += timedelta(hours=hours)
+        made = advance(standing, verdict, at=now, confirm_after_s=WAIT_S, healthy=True, sent=True)
+        standing = made.standing
+        if verdict not in MOVE_NOTHING:
+            silent_from, told = None, False
+            assert not made.long_unknown
+            continue
+        silent_from = silent_from or now
+        due = now - silent_from >= timedelta(days=6) - DUE_EARLY
+        assert made.long_unknown == (due and not told)
+        told = told or due

@@ -157,6 +157,8 @@ FILE_FAULTS = {
     "a password in the proxy": ("network: {proxy: 'http://u:CANARY@proxy.test'}", "network.proxy cannot be used: it holds a username"),
     "a secret in the canary": ("registries: {reg.test: {canary: {username: u, secret: CANARY}}}", "secret_file is missing"),
     "four fields": ("sweep: {schedule: 0 2 * *}", "sweep.schedule cannot be used: it must have five fields"),
+    "an hour that is none": ("sweep: {schedule: 0 25 * * *}", "sweep.schedule cannot be used: one of its five fields"),
+    "a day that never comes": ("sweep: {schedule: 0 2 30 2 *}", "sweep.schedule cannot be used: one of its five fields"),
     "no such zone": ("sweep: {timezone: ../../../etc/passwd}", "sweep.timezone cannot be used"),
     "a notice with another placeholder": ("notices: {urls: ['mailto://CANARY@x?to={mail}']}", "only {address} and {user}"),
     "no such choice": ("preflight: {auths_key: CANARY}", "input should be 'auto', 'as_written', 'docker' or 'osmo'"),

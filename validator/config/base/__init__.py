@@ -6,20 +6,23 @@ A message of ours never repeats the value: it may hold a password. Times end in 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from yarl import URL
 
 from validator.credential import UnreadableRegistry, canonical_host
 
 EVERY_HOST: Final = "*"
+_ANY_DAY: Final = datetime(2026, 1, 1)
 ENV_PREFIX: Final = "VALIDATOR_"
 
-# One field of a schedule: `*`, `*/15`, `1-5`, `MON-FRI`, `0,30`; the scheduler itself judges the numbers.
+# One field of a schedule: `*`, `*/15`, `1-5`, `MON-FRI`, `0,30`; cronsim judges the numbers, and would take more than these.
 _CRON_FIELD: Final = re.compile(r"(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?(,(\*|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(/[0-9]+)?)*")
 _PLACEHOLDER: Final = re.compile(r"\{([^{}]*)\}")
 
@@ -72,6 +75,10 @@ def _schedule(text: str) -> str:
     fields = text.split()
     if len(fields) != 5 or not all(_CRON_FIELD.fullmatch(field) for field in fields):
         raise ValueError("it must have five fields (minute, hour, day, month, weekday), such as 0 2 * * *")
+    try:
+        next(CronSim(" ".join(fields), _ANY_DAY))
+    except (CronSimError, StopIteration):
+        raise ValueError("one of its five fields is out of its range, or it is never due; write it such as 0 2 * * *") from None
     return " ".join(fields)
 
 
