@@ -1,5 +1,8 @@
 """What every test has: the network guard, the canary secret, the profiles of hypothesis, the shim for aioresponses.
 
+Three things are made cheap here, for they were most of what a command costs in a test: the system's list of authorities is a single one
+that nobody has, the tree of commands is built once a process, and a new database gets in one go what the revisions made of the first.
+
 The guard is laid over this process's sockets when pytest starts: whatever dials an address that is not loopback
 gets an AssertionError, and its test fails even where the program swallowed that error. Names are never looked up
 outside: all but `localhost` and address literals are "not found". Child processes are not covered.
@@ -7,6 +10,7 @@ outside: all but `localhost` and address literals are "not found". Child process
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import os
 import shutil
@@ -20,8 +24,13 @@ from unittest.mock import Mock
 import aioresponses.core
 import hypothesis.configuration
 import pytest
+import trustme
+import typer.testing
 from aiohttp import ClientResponse
 from hypothesis import HealthCheck, settings
+from sqlalchemy import Connection
+
+from validator.ledger import engine
 
 DIALLED: Final[list[str]] = []
 """Addresses outside this machine that somebody tried since the test began."""
@@ -86,7 +95,18 @@ class _Response(ClientResponse):
         super().__init__(*args, **named)
 
 
+def _one_authority(config: pytest.Config) -> None:
+    """A list of 150 authorities is read in 25 ms, twice a command; no test knows anybody whom one of them vouches for."""
+    folder = Path(tempfile.mkdtemp(prefix="validator-authority-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    trustme.CA().cert_pem.write_to_path(folder / "one.pem")
+    os.environ["SSL_CERT_FILE"], os.environ["SSL_CERT_DIR"] = str(folder / "one.pem"), str(folder)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        _one_authority(config)
+    typer.testing._get_command = functools.cache(typer.testing._get_command)  # type: ignore[attr-defined]  # it is imported there
     for name, guarded in (("connect", _guarded_connect), ("connect_ex", _guarded_connect_ex), ("sendto", _guarded_sendto)):
         setattr(socket.socket, name, guarded)
     socket.getaddrinfo = _guarded_getaddrinfo
@@ -107,6 +127,34 @@ def dialled() -> Iterator[list[str]]:
     outside = tuple(DIALLED)
     DIALLED.clear()
     assert not outside, f"the test dialled {', '.join(outside)}"
+
+
+_upgrade, _made_of = engine.upgrade, list[tuple[str, list[str]]]()
+
+
+def _upgrade_as_before(connection: Connection, revision: str) -> None:
+    """What the revisions made of the first empty database of this process, in the next ones by the same statements."""
+    empty = connection.dialect.name == "sqlite" and not connection.exec_driver_sql("SELECT 1 FROM sqlite_master").all()
+    known = next((made for of, made in _made_of if of == revision), None) if empty else None
+    if known is not None:
+        for statement in known:
+            connection.exec_driver_sql(statement)
+        return
+    _upgrade(connection, revision)
+    if empty:
+        schema = [row[0] for row in connection.exec_driver_sql("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY rowid")]
+        names = [row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        filled = {name for name in names if connection.exec_driver_sql(f"SELECT 1 FROM {name} LIMIT 1").all()}
+        if filled <= {"alembic_version"}:
+            at = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
+            _made_of.append((revision, [*schema, f"INSERT INTO alembic_version VALUES ('{at}')"]))
+
+
+@pytest.fixture(autouse=True)
+def made_in_one_go(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The revisions run once a process; `tests/ledger`, which is about them, runs them each time."""
+    if "ledger" not in request.path.parts:
+        monkeypatch.setattr(engine, "upgrade", _upgrade_as_before)
 
 
 @pytest.fixture(scope="session")
