@@ -91,7 +91,8 @@ class Control(StrEnum):
 class Demand:
     """What a 401 without Authorization demands: the challenge that was chosen, its realm resolved and judged.
 
-    `fault` is set when the realm may not have a secret (nothing is sent then); `realm` is None for Basic.
+    `fault` is set when the realm may not have a secret (nothing is sent then); `realm` is None for Basic, whose own "realm"
+    is a `label`: it may name the product, and is never a place to go to.
     """
 
     scheme: str
@@ -100,6 +101,7 @@ class Demand:
     scope: str = ""
     error: str = ""
     fault: Failure | None = None
+    label: str = ""
 
     def same_place(self, other: Demand) -> bool:
         """True if both would send a secret to the same realm, service and scheme."""
@@ -198,7 +200,7 @@ class Exchange:
 class Subject:
     """Whom the evidence is about. `username` and `kind` (of token, by its form) are no secrets; `fault` is set when its
     form alone shows that it cannot work, and then nothing is sent. `own`: the image's repository is the credential's own.
-    `given`: the secret came over HTTP, from somebody who may be trying secrets out.
+    `given`: the secret came over HTTP, from somebody who may be trying secrets out. `leave_dead`: once dead, a sweep leaves it be.
     """
 
     host: str
@@ -219,6 +221,7 @@ class Subject:
     no_repeat: bool = False
     introspect: bool = False
     given: bool = False
+    leave_dead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ import base64
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from random import Random
 from types import MappingProxyType
 from typing import Any, Final
@@ -275,7 +276,7 @@ class Conversation:
         )  # fmt: skip
         if credential is None:
             return subject
-        shape = shape_of(provider, credential)
+        shape = shape_of(provider, credential, datetime.fromtimestamp(self.now, UTC))
         return replace(
             subject, username=credential.username, kind=shape.kind, fault=shape.fault, hints=shape.hints, expires_at=shape.expires_at,
             short_lived=shape.short_lived, own=talk.own, no_repeat=shape.no_repeat, introspect=shape.introspect,

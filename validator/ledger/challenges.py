@@ -16,7 +16,7 @@ from validator.ledger.base.tables import CHALLENGES, PLATFORMS, upsert
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChallengeSeen:
-    """A host's challenge. `realm` is "" for Basic; `provider` is the key of the provider that it showed, "" if none.
+    """A host's challenge. `realm` is a label for Basic; `provider` is the key of the provider that it showed, "" if none.
 
     `at` is when it was last seen, `first_seen_at` when the host first was a registry.
     """

@@ -182,7 +182,7 @@ class Probe:
             rows = provider.traits.rows
             exchange = await self.places.sent(place, send, lambda sent: may_have_counted(sent, read(sent, rows).meaning))
             said = read(exchange, rows).meaning
-            if said is Meaning.ACCEPTED:
+            if said in (Meaning.ACCEPTED, Meaning.ADMITTED):
                 lane.judged(name, mark, True)
             elif exchange.status in (401, 403):
                 lane.judged(name, mark, False)
@@ -223,20 +223,19 @@ class Probe:
         said = settings_of(self.settings, inquiry.host)
         subject = Subject(
             host=inquiry.host, anonymous=credential is None, repository=repository, reference=image.manifest if image is not None else "",
-            platform=inquiry.platform, asker=inquiry.asker, ip_restricted=said.ip_restricted,
-            given=inquiry.given,
+            platform=inquiry.platform, asker=inquiry.asker, ip_restricted=said.ip_restricted, given=inquiry.given,
         )  # fmt: skip
         fault = Reason.DISABLED_BY_OPERATOR if said.disabled else Reason.UNSAFE_ADDRESS if odd_address(reach.registry.raw_host or "") else ""
         if credential is None or fault:
             return replace(subject, fault=str(fault))
-        shape = shape_of(provider, credential)
+        shape = shape_of(provider, credential, self.now())
         own = inquiry.proof or (bool(credential.scope.path) and repository == credential.scope.path)
         own = own or (provider.own_namespace and repository.partition("/")[0] == credential.username)
         if repository and not own and fingerprint is not None:
             own = repository in await self.ledger.repositories.of(fingerprint)
         return replace(
             subject, username=credential.username, kind=shape.kind, fault=shape.fault, hints=shape.hints, expires_at=shape.expires_at,
-            short_lived=shape.short_lived, own=own, no_repeat=shape.no_repeat, introspect=shape.introspect,
+            short_lived=shape.short_lived, own=own, no_repeat=shape.no_repeat, introspect=shape.introspect, leave_dead=shape.leave_dead,
         )  # fmt: skip
 
     def _pairs(self, inquiry: Inquiry, provider: Provider) -> dict[Party, Pair]:
@@ -288,15 +287,14 @@ class Probe:
 
 def _pausing(lane: Lane, exchange: Exchange, provider: Provider) -> Exchange:
     """The exchange; its lane is left alone for as long as the registry asks, or as its provider says after such an answer."""
-    reason = read(exchange, provider.traits.rows).reason
-    told = exchange.status == 429 or reason is Reason.THROTTLED or (exchange.status == 403 and exchange.step in (Step.OPINION, Step.DETAIL))
+    reason, closing = read(exchange, provider.traits.rows).reason, provider.traits.closed_for_s
+    all_wait = exchange.status == 429 and not (reason is Reason.ACCOUNT_LOCKED and reason not in closing)  # a lock is one account's
+    told = all_wait or reason is Reason.THROTTLED or (exchange.status == 403 and exchange.step in (Step.OPINION, Step.DETAIL))
     asked = exchange.retry_after_s if told and exchange.retry_after_s is not None else 0.0
-    closed = provider.traits.closed_for_s.get(reason, 0.0) if reason is not None else 0.0
+    closed = closing.get(reason, 0.0) if reason is not None else 0.0
     if reason is Reason.ADDRESS_BANNED:
         if exchange.status is not None:
             lane.ban(closed)
         return exchange
-    seconds = max(asked, closed)
-    if seconds:
-        lane.pause(seconds)
+    lane.pause(max(asked, closed))
     return exchange

@@ -87,7 +87,7 @@ def may_have_counted(exchange: Exchange, said: Meaning) -> bool:
     """True if the registry may count this login as a failed one: in doubt it did, but never one that it let in or knew."""
     if exchange.status is None:
         return not exchange.unsent and exchange.failure not in (Failure.UNSAFE_ADDRESS, Failure.INSECURE_SCHEME)
-    if said in (Meaning.ACCEPTED, Meaning.ALIVE, Meaning.ON):
+    if said in (Meaning.ACCEPTED, Meaning.ADMITTED, Meaning.ALIVE, Meaning.ON):
         return False
     return exchange.status in (401, 429) or (exchange.status == 403 and (exchange.step is Step.LOGIN or said is Meaning.REFUSED))
 

@@ -17,7 +17,7 @@ from validator.registry.reach import Reach
 
 def settings_of(settings: Settings, host: Host) -> RegistrySettings:
     """What the operator says about `host`; the entry "*" is not about hosts that a provider names."""
-    return settings.registry(host, named=bool(provider_for(host).hosts))
+    return settings.registry(host, named=provider_for(host).names(host))
 
 
 def provider_of(settings: Settings, host: Host, demand: Demand | None) -> Provider:
@@ -40,7 +40,7 @@ def paced(pace: Pace, said: RegistrySettings) -> Pace:
 def reach_of(settings: Settings, host: Host, provider: Provider, proxies: ProxyRules) -> Reach:
     """How the hosts of `host`'s registry are reached; `proxies` are the operator's rules, empty where they do not hold for it."""
     said = settings_of(settings, host)
-    named = host in provider.hosts
+    named = provider.names(host)
     dial = provider.dial if named and provider.dial is not None else host
     registry = URL(f"{'http' if said.plain_http else 'https'}://{dial}/")
     moved: dict[str, URL] = {}

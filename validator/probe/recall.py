@@ -45,7 +45,7 @@ class Recall:
             return None, 0.0, ""
         age = max(0.0, (now - kept.at).total_seconds())
         if kept.scheme == "basic":
-            return Demand(scheme="basic"), age, kept.provider
+            return Demand(scheme="basic", label=kept.realm), age, kept.provider
         return bearer_demand(reach, URL(kept.realm), kept.service, kept.scope), age, kept.provider
 
     async def known(
@@ -146,7 +146,7 @@ class Recall:
         asked = [e for e in evidence.of(Step.PING, Step.PULL, party=Party.ANONYMOUS) if e.demand is not None and not e.authorized]
         shown = any(read(e, provider.traits.rows).meaning is not Meaning.UNKNOWN for e in asked)
         if shown and demand is not None and demand.fault is None:
-            realm, recognised = str(demand.realm or ""), provider.key if provider.recognise is not None else ""
+            realm, recognised = str(demand.realm or demand.label), provider.key if provider.recognise is not None else ""
             await self.ledger.challenges.put(
                 self.host, scheme=demand.scheme, realm=realm, service=demand.service, scope=demand.scope, provider=recognised, now=now
             )  # fmt: skip
@@ -242,7 +242,7 @@ def _control(result: ControlResult, detail: str) -> Control:
 
 
 def _control_result(meaning: Meaning) -> ControlResult | None:
-    if meaning in (Meaning.ACCEPTED, Meaning.READABLE, Meaning.TAG_MISSING):
+    if meaning in (Meaning.ACCEPTED, Meaning.ADMITTED, Meaning.READABLE, Meaning.TAG_MISSING):
         return ControlResult.ACCEPTED
     if meaning in (Meaning.REFUSED, Meaning.BROKEN, Meaning.ALIVE, Meaning.STALE, Meaning.DENIED):
         return ControlResult.REFUSED

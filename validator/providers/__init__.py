@@ -30,7 +30,7 @@ def provider_for(host: Host, named: str | None = None, demand: Demand | None = N
     `gitlab` set for a host that is not gitlab.com means a self-managed one.
     """
     for provider in PROVIDERS:
-        if host in provider.hosts and named in (None, provider.key):
+        if provider.names(host) and named in (None, provider.key):
             return provider
     if named is not None:
         chosen = provider_named(named)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from types import MappingProxyType
 from typing import Final
@@ -24,6 +24,10 @@ from validator.verdict import Meaning, Reason, Row, Says, Traits
 
 HOUR_S: Final = 3600
 DAY_S: Final = 86_400
+CLOCKS_DIFFER: Final = timedelta(minutes=5)
+"""So much past its written end a secret is asked about all the same: our clock may be ahead."""
+NEVER_AGAIN: Final = 36_500
+"""Days: as `dead_again_days`, a dead secret is not asked about again until it changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,8 @@ class Shape:
     introspect: bool = False
     no_repeat: bool = False
     """A refused login of it is not repeated: a directory that locks may stand behind."""
+    leave_dead: bool = False
+    """Once dead it is not asked again until it changes: each refusal makes its owner's wait longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +103,8 @@ class Provider:
     key: str
     title: str
     hosts: frozenset[Host] = frozenset()
+    host_form: re.Pattern[str] | None = None
+    """The form of its other hosts' names, where every tenant has one: whole names, without a port."""
     dial: Host | None = None
     """The host that is dialled for `hosts` (Docker Hub's API has another name); None = the host itself."""
     realm_hosts: frozenset[str] = frozenset()
@@ -122,6 +130,10 @@ class Provider:
     """Words that have been said to all by mistake need a control of the last minutes (Docker Hub)."""
     repeat_at_login: bool = False
     """A refused scoped login is repeated as a login without scope (NGC, GHCR)."""
+    scope_first: bool = False
+    """With an image the scoped login is made first: without a scope the token endpoint may look at nothing."""
+    lines_inside: bool = False
+    """A secret may hold line ends: it may be a whole file."""
     metered: bool = False
     """A GET of a manifest costs a pull of somebody's quota."""
     pull_401_twice: bool = False
@@ -133,6 +145,8 @@ class Provider:
     detail_path: Callable[[str], str] | None = None
     detail_read: Callable[[int, Mapping[str, str], object], OpinionSeen] | None = None
     pace: Pace = field(default_factory=Pace)
+    dead_again_days: tuple[int, ...] | None = None
+    """Days after its last refusal that a sweep asks a dead secret again, the last for ever; None: the settings'."""
     token_pace: tuple[float, int] | None = None
     """(requests a second, burst) of the token endpoint's own host, where it has one of its own."""
     introspection: Introspection | None = None
@@ -140,6 +154,10 @@ class Provider:
     renew: URL | None = None
     causes: Mapping[Reason, str] = field(default_factory=lambda: MappingProxyType({}))
     advice: Mapping[Reason, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def names(self, host: str) -> bool:
+        """True if `host` is one of its own, by name or by the form of its name."""
+        return host in self.hosts or (self.host_form is not None and self.host_form.fullmatch(host) is not None)
 
 
 _PING: Final = frozenset({Step.PING})
@@ -177,17 +195,18 @@ _SECRET_CONTROLS: Final = re.compile(r"[\x00\x7f]")
 _NAME_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f:]")
 
 
-def common_fault(username: str, secret: str) -> str:
+def common_fault(username: str, secret: str, *, lines_inside: bool = False) -> str:
     """What is wrong with any pair, whatever the registry: a reason code, or "".
 
-    White space around a secret is not meant: it is sent as stored and the wire decides (README 4.2.5).
+    White space around a secret is not meant: it is sent as stored and the wire decides (README 4.2.5). `lines_inside`: a
+    secret may be a whole file.
     """
     if not secret.strip():
         return Reason.EMPTY_SECRET
     if _NAME_CONTROLS.search(username):
         return Reason.BAD_CHARACTERS
     inside = secret.strip(" \t\r\n")
-    if _SECRET_CONTROLS.search(secret) or "\r" in inside or "\n" in inside:
+    if _SECRET_CONTROLS.search(secret) or (not lines_inside and ("\r" in inside or "\n" in inside)):
         return Reason.BAD_CHARACTERS
     try:
         f"{username}:{secret}".encode()
@@ -196,12 +215,15 @@ def common_fault(username: str, secret: str) -> str:
     return ""
 
 
-def shape_of(provider: Provider, credential: Credential) -> Shape:
-    """The offline look at one credential: the rules for all, then the provider's own. It decides alone only by `fault`."""
+def shape_of(provider: Provider, credential: Credential, now: datetime) -> Shape:
+    """The offline look at one credential: the rules for all, then the provider's own. It decides alone only by `fault`.
+
+    A short-lived kind that is past the end which stands in it is not asked about at `now` (registries/others.md G10).
+    """
     secret = credential.secret.get_secret_value()
     flaw = next((f for f in credential.flaws if f in (Reason.USERNAME_LOST, Reason.UNREADABLE)), "")
     hints = tuple(f for f in credential.flaws if f != flaw)
-    fault = flaw or common_fault(credential.username, secret)
+    fault = flaw or common_fault(credential.username, secret, lines_inside=provider.lines_inside)
     if fault:
         return Shape(fault=str(fault), hints=hints)
     seen = provider.look(credential.username, secret)
@@ -209,13 +231,15 @@ def shape_of(provider: Provider, credential: Credential) -> Shape:
         hints = (*hints, "whitespace")
     if credential.written and never_matches(credential.written, credential.scope):
         hints = (*hints, "never_matches")
+    over = seen.short_lived and seen.expires_at is not None and seen.expires_at + CLOCKS_DIFFER <= now
     return Shape(
-        fault=str(seen.fault),
+        fault=str(seen.fault or (Reason.SHORT_LIVED if over else "")),
         kind=seen.kind,
         hints=(*hints, *seen.hints),
         expires_at=seen.expires_at,
         short_lived=seen.short_lived,
         no_repeat=seen.no_repeat,
+        leave_dead=seen.leave_dead,
         introspect=seen.introspect and (secret == secret.strip() or (provider.introspection is not None and provider.introspection.send == "form")),
     )
 

@@ -95,7 +95,7 @@ def _first_step(seen: Seen) -> Step:
     proven = seen.evidence.known.controls.get(Step.SCOPED) in (Control.REFUSED, Control.DENIED)
     if asker is Asker.SWEEP and seen.plan.provider.repeat_at_login and opinion(seen, Party.SUBJECT) is None:
         return Step.LOGIN  # a scoped no would leave the secret unjudged, and a sweep has no second refusal to spend on it
-    return Step.SCOPED if traits.scope_blind or asker is Asker.PREFLIGHT or proven else Step.LOGIN
+    return Step.SCOPED if traits.scope_blind or seen.plan.provider.scope_first or asker is Asker.PREFLIGHT or proven else Step.LOGIN
 
 
 def changed_challenge(seen: Seen) -> Ask | bool | None:
@@ -187,6 +187,8 @@ def login_after_scoped(seen: Seen) -> Ask | bool | None:
     if not logins or seen.scheme != "bearer" or any(e.step is Step.LOGIN for e in logins) or seen.spent:
         return None
     said = seen.meaning(logins[-1])
-    if said in (Meaning.DENIED, Meaning.BARRED) or (said in REFUSALS and seen.plan.provider.repeat_at_login and not seen.waiting):
+    if said in (Meaning.DENIED, Meaning.BARRED, Meaning.REPOSITORY_MISSING) or (
+        said in REFUSALS and seen.plan.provider.repeat_at_login and not seen.waiting
+    ):
         return login(seen, Party.SUBJECT)
     return None

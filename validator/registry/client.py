@@ -37,6 +37,7 @@ REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 FIRST_BYTE_S: Final = 10.0
 """The wait for an answer's head; a login may take the whole time: registries sleep after a refusal (README 4.2.7)."""
 _TEXT: Final = 500
+_LABEL: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,8 @@ class RegistryClient:
         said = chosen.parameters.get("error", "").lower()
         error = said if said in OAUTH_CODES else ""  # any other text may echo a secret
         if chosen.scheme == "basic" or not fresh:
-            return Demand(scheme=chosen.scheme, error=error)
+            label = chosen.parameters.get("realm", "") if chosen.scheme == "basic" else ""
+            return Demand(scheme=chosen.scheme, error=error, label=mask(shown_text(label, _LABEL)))
         if any(holds_secret(value) for value in chosen.parameters.values()):
             return Demand(scheme="bearer", error=error, fault=Failure.UNSAFE_REALM)
         service, scope = chosen.parameters.get("service", ""), chosen.parameters.get("scope", "")[:500]

@@ -116,7 +116,8 @@ class Sweep:
         kept, now = await self.ledger.challenges.get(host), self.probe.now()
         if kept is None:
             return 2
-        key = ControlKey(host=host, realm=kept.realm, service=kept.service, scheme=kept.scheme, step=str(Step.LOGIN))
+        realm = kept.realm if kept.scheme == "bearer" else ""  # of Basic it is a label, and no part of the control's key
+        key = ControlKey(host=host, realm=realm, service=kept.service, scheme=kept.scheme, step=str(Step.LOGIN))
         control = await self.ledger.controls.get(key)
         return int(now - kept.at > timedelta(seconds=challenge_fresh_s)) + int(
             control is None or now - control.at > timedelta(seconds=control_fresh_s)

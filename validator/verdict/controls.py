@@ -25,7 +25,7 @@ def control_at(evidence: Evidence, traits: Traits, step: Step) -> Control:
         elsewhere = demand is not None and under is not None and not demand.same_place(under)
         return Control.UNCLEAR if elsewhere else evidence.known.controls.get(step, Control.UNCLEAR)
     exchange, reading = made[-1]
-    if reading.meaning in (Meaning.ACCEPTED, Meaning.READABLE, Meaning.TAG_MISSING):
+    if reading.meaning in (Meaning.ACCEPTED, Meaning.ADMITTED, Meaning.READABLE, Meaning.TAG_MISSING):
         return Control.ACCEPTED
     if reading.meaning in (Meaning.REFUSED, Meaning.BROKEN, Meaning.ALIVE, Meaning.STALE):
         return Control.REFUSED
@@ -74,7 +74,9 @@ def anonymous_control(evidence: Evidence, traits: Traits) -> Control:
         return Control.REFUSED if reading.meaning is Meaning.BARRED and exchange.status == 402 else Control.UNCLEAR
     if scoped:
         exchange, reading = scoped[-1]
-        if reading.meaning in (Meaning.REFUSED, Meaning.DENIED, Meaning.BROKEN) or (reading.meaning is Meaning.BARRED and exchange.status == 402):
+        if reading.meaning in (Meaning.REFUSED, Meaning.DENIED, Meaning.ADMITTED, Meaning.BROKEN) or (
+            reading.meaning is Meaning.BARRED and exchange.status == 402
+        ):
             return _doubted(evidence, traits, [e for e, _ in scoped]) if exchange.status == 401 else Control.REFUSED
         if exchange.grant is not None and exchange.grant.pulls is False:
             return Control.REFUSED

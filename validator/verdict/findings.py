@@ -6,7 +6,7 @@ what the facts mean together. registries/README.md 6.2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from validator.evidence import Asker, Control, Evidence, Failure, Opinion, Party, Step
@@ -60,6 +60,8 @@ class Findings:
     decided: bool = False
     """As many refusals as this asker needs: one for a sweep, two where somebody waits, one where its words are plain."""
     in_words: bool = False
+    past_end: bool = False
+    """Its own end, written in it, was over when it was asked about."""
     fresh: bool = True
     ill: bool = False
     opinion: Opinion | None = None
@@ -118,8 +120,9 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
         secret=secret.meaning if secret.row else None,
         secret_reason=secret.reason,
         refused_twice=refusals >= 2,
-        decided=sweep or refusals >= 2 or in_words or not traits.repeat or subject.no_repeat,
+        decided=sweep or refusals >= 2 or in_words or _past_end(evidence) or not traits.repeat or subject.no_repeat,
         in_words=in_words,
+        past_end=_past_end(evidence),
         fresh=is_fresh(evidence),
         ill=known.ill or _signs_of_illness(evidence, traits),
         opinion=opinion.opinion if opinion else None,
@@ -161,15 +164,20 @@ def secret_reading(evidence: Evidence, traits: Traits) -> Reading:
     logins = [(e, r) for e, r in logins if e.authorized or e.failure is not None]
     scoped = [(e, r) for e, r in scoped if e.authorized or e.failure is not None]
     if not logins:
-        return scoped[-1][1] if scoped else NOT_MADE
-    said = logins[-1][1]
-    later = [r for e, r in scoped if e.at >= logins[-1][0].at and evidence.exchanges.index(e) > evidence.exchanges.index(logins[-1][0])]
+        return _as_login(scoped[-1][1]) if scoped else NOT_MADE
+    said = _as_login(logins[-1][1])
+    later = [_as_login(r) for e, r in scoped if e.at >= logins[-1][0].at and evidence.exchanges.index(e) > evidence.exchanges.index(logins[-1][0])]
     if said.meaning in REFUSALS and later:
         if later[-1].meaning is Meaning.ACCEPTED and (traits.scope_blind or control_at(evidence, traits, Step.SCOPED) is Control.REFUSED):
             return later[-1]
         if later[-1].meaning in REFUSALS:
             return later[-1]
     return said
+
+
+def _as_login(reading: Reading) -> Reading:
+    """What a login says of the secret alone: one that denies a repository in words that admit the secret accepted it."""
+    return replace(reading, meaning=Meaning.ACCEPTED) if reading.meaning is Meaning.ADMITTED else reading
 
 
 def refusals_of(evidence: Evidence, traits: Traits) -> int:
@@ -181,7 +189,7 @@ def refusals_of(evidence: Evidence, traits: Traits) -> int:
     for exchange, reading in judged(evidence, traits, Step.LOGIN, Step.SCOPED):
         if reading.meaning in REFUSALS and exchange.authorized:
             count += 1
-        elif reading.meaning is Meaning.ACCEPTED and (exchange.step is Step.LOGIN or traits.scope_blind):
+        elif reading.meaning is Meaning.ADMITTED or (reading.meaning is Meaning.ACCEPTED and (exchange.step is Step.LOGIN or traits.scope_blind)):
             count = 0
     return count
 
@@ -228,7 +236,13 @@ def pull_reading(evidence: Evidence, traits: Traits) -> Reading:
     if reading.meaning is Meaning.ACCEPTED:
         denies = exchange.grant is not None and exchange.grant.pulls is False
         return Reading(Meaning.DENIED, Reason.NO_PULL_PERMISSION, "2.4 access") if denies else NOT_MADE
-    return reading
+    return replace(reading, meaning=Meaning.DENIED) if reading.meaning is Meaning.ADMITTED else reading
+
+
+def _past_end(evidence: Evidence) -> bool:
+    """True if the end that stands in the secret itself was over at its last login (registries/others.md G10)."""
+    ends, asked = evidence.subject.expires_at, evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT)
+    return ends is not None and bool(asked) and asked[-1].at >= ends.timestamp()
 
 
 def _scopes_lack(evidence: Evidence, traits: Traits) -> bool | None:

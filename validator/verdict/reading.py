@@ -29,6 +29,8 @@ class Meaning(StrEnum):
     """A no to this secret, in the form of an authoritative one."""
     BROKEN = "broken"
     """A no to this secret that names what is wrong with it as stored."""
+    ADMITTED = "admitted"
+    """A no to this access by a token endpoint that says in the same words that it accepted the secret."""
     ALIVE = "alive"
     """A no that says that the secret lives but lacks something."""
     DENIED = "denied"

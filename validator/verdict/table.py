@@ -81,6 +81,7 @@ TABLE: Final[tuple[Row, ...]] = (
     row("6.2 short-lived", M, Reason.SHORT_LIVED, secret=REFUSALS, kind_dies_soon=True),
     row("6.2 contradiction, explained", S, None, secret=REFUSALS, opinion=Opinion.KNOWS, refused_twice=True, explained=True),
     row("6.2 contradiction", X, Reason.CONTRADICTION, secret=REFUSALS, opinion=Opinion.KNOWS),
+    row("6.2 past its end", N, Reason.EXPIRED, secret=Meaning.REFUSED, past_end=True),
     row("6.2 broken", M, None, secret=Meaning.BROKEN, decided=True),
     row("6.2 opinion, in words", N, None, secret=Meaning.REFUSED, opinion=Opinion.AGREES),
     row("6.2 in words", N, None, secret=Meaning.REFUSED, in_words=True),
@@ -173,7 +174,7 @@ def _retry_after(evidence: Evidence, verdict: Verdict, traits: Traits) -> float 
     if verdict.outcome is not Outcome.UNKNOWN:
         return None
     told = [e.retry_after_s for e in evidence.exchanges if e.retry_after_s is not None]
-    closed = traits.closed_for_s.get(verdict.reason)
+    closed = traits.closed_for_s.get(verdict.reason, traits.wait_s.get(verdict.reason))
     if any(e.failure is Failure.ADDRESS_BANNED for e in evidence.exchanges):
         closed = None  # closed before this probe: it tells how much is left
     if told or closed is not None:

@@ -41,3 +41,5 @@ class Traits:
     """Kinds that belong to an organisation or a project: nobody is told of "your key"."""
     closed_for_s: Mapping[Reason, float] = field(default_factory=lambda: MappingProxyType({}))
     """How long the registry is left alone after an answer with this reason, at least; in seconds."""
+    wait_s: Mapping[Reason, float] = field(default_factory=lambda: MappingProxyType({}))
+    """How long this one account is better left alone after it, in seconds; others of the registry need not wait."""

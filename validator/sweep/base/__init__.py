@@ -136,7 +136,8 @@ class Report:
 class Heard:
     """What was said of a secret and when. `login` is the verdict without the image, for those whom the image does not concern.
 
-    `sent`: anything went over the wire; `confirmable`: the same login may be sent again in this sweep.
+    `sent`: anything went over the wire; `confirmable`: the same login may be sent again in this sweep. `dead_again_days`: its own
+    days for asking again once it is dead; None: the settings'.
     """
 
     verdict: Verdict
@@ -145,6 +146,7 @@ class Heard:
     login: Verdict | None = None
     confirmable: bool = True
     healthy: bool = False
+    dead_again_days: tuple[int, ...] | None = None
 
     def of(self, shared: Shared, member: Member) -> Verdict:
         """The verdict about one of the secret's credentials."""

@@ -98,7 +98,7 @@ class Book:
             made[:] = [advance(
                 former if kept is None else replace(kept, ever_valid=kept.ever_valid or shared.formerly), heard.of(shared, member), at=heard.at,
                 confirm_after_s=confirm_after_s, healthy=heard.healthy, sent=heard.sent, expiry_days=notices.expiry_days,
-                dead_again_days=pace.dead_again_days,
+                dead_again_days=heard.dead_again_days or pace.dead_again_days,
             )]  # fmt: skip
             return row_of(member.key, member.name, made[0].standing)
 
