@@ -7,20 +7,26 @@ means an anonymous pull. registries/README.md 3.3 and 6.4. No HTTP server and no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from types import TracebackType
+from typing import Final
 
 from validator.config import AuthsKey
 from validator.credential import DOCKER_HUB, Credential, Host
-from validator.evidence import Asker
 from validator.preflight.base import (
-    PULLED,
+    Answers,
+    Conversations,
+    Course,
     Foretelling,
     Foretold,
     Held,
+    Key,
+    Keyring,
     Place,
+    Stored,
     Tried,
     Wanted,
     combine,
@@ -29,192 +35,198 @@ from validator.preflight.base import (
     without_key,
 )
 from validator.preflight.shown import foretelling_json
-from validator.probe import Inquiry, Probe, Probed
+from validator.probe import Probe
 from validator.protocol.manifest import Platform
 from validator.protocol.reference import InvalidReference, Reference, parse_reference
-from validator.providers import Provider, provider_for
-from validator.stores.base import BrokenPullSecret, UnreadableRow
-from validator.verdict import Hint, ImageOutcome, ImageVerdict, Outcome, Reason, Verdict
+from validator.providers import provider_for
+from validator.stores.base import BrokenPullSecret
+from validator.verdict import Hint, ImageOutcome, ImageVerdict, Reason
 
 __all__ = ["Foretelling", "Foretold", "Held", "Place", "Preflight", "Tried", "Wanted", "combine", "foretelling_json", "matching", "without_key"]
 
+MAX_PARSED: Final = 512
+"""Characters of an image's name whose reading is kept."""
 
-@dataclass(slots=True)
-class _Gate:
-    """Lets one image alone ask with a credential, and the others after its answer; `refused` holds that if it is a no for all.
-
-    Else a dead key would be refused twice for each image, and spend the budget that others need.
-    """
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    open: bool = False
-    refused: Tried | None = None
+_Asked = tuple[int, Reference, tuple[Platform, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Request:
-    """What all images of one pre-flight share; `ends` is the loop's time of the deadline."""
+    """What all images of one pre-flight share: the keys of each group, and each secret's fingerprint at a host."""
 
-    groups: Mapping[int, tuple[Reference, ...]]
-    held: tuple[Held, ...]
-    ends: float
-    gates: dict[str, _Gate] = field(default_factory=dict)
+    held: Sequence[Held]
+    rings: Mapping[int, Keyring]
+    fingerprints: dict[tuple[Host, int], str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Preflight:
     """Foretells images by probes; deadlines are measured by the running loop's clock.
 
-    One of these serves a whole process: open it with `async with`, which ends what still runs in the background when it closes.
+    One of these serves a whole process: what one request asked answers the next, and what is late goes on. Open it with `async with`,
+    which ends what still runs when it closes.
     """
 
     probe: Probe
     written_as: AuthsKey = AuthsKey.AUTO
-    now: Callable[[], datetime] = field(init=False)
+    conversations: Conversations = field(init=False)
 
     def __post_init__(self) -> None:
-        self.now = self.probe.now
+        self.conversations = Conversations(self.probe, Answers(self.probe.settings.preflight))
 
     async def __aenter__(self) -> Preflight:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        return
+        await self.conversations.close()
 
     async def foretell(self, wanted: Sequence[Wanted], held: Sequence[Held], *, deadline_s: float) -> Foretelling:
         """Every image side by side, one and the same asked once; what has no answer by the deadline is `unknown (deadline)`.
 
         `held` is all that one user has stored, and nobody else's. Raises StoreLost and our own bugs; no registry's behaviour.
         """
+        ends = asyncio.get_running_loop().time() + deadline_s
         broken = [one for one in held if isinstance(one, BrokenPullSecret)]
         if broken:
             return Foretelling(tuple(self._broken(one, broken) for one in wanted))
         parsed = [_parsed(one) for one in wanted]
-        groups: dict[int, dict[Reference, None]] = {}
+        groups: dict[int, list[Reference]] = {}
         for one, reference in zip(wanted, parsed, strict=True):
             if isinstance(reference, Reference):
-                groups.setdefault(one.group, {})[reference] = None
-        ends = asyncio.get_running_loop().time() + deadline_s
-        request = _Request(groups={group: tuple(found) for group, found in groups.items()}, held=tuple(held), ends=ends)
-        questions = dict.fromkeys(
-            (one.group, reference, one.platforms) for one, reference in zip(wanted, parsed, strict=True) if isinstance(reference, Reference)
-        )
-        async with asyncio.TaskGroup() as tasks:
-            asked = {question: tasks.create_task(self._by_the_end(request, *question)) for question in questions}
+                groups.setdefault(one.group, []).append(reference)
+        request = _Request(held=held, rings=self._rings(held, groups))
+        courses: dict[_Asked, Course] = {}
+        for one, reference in zip(wanted, parsed, strict=True):
+            if isinstance(reference, Reference) and (one.group, reference, one.platforms) not in courses:
+                courses[one.group, reference, one.platforms] = self._course(request, one, reference)
+        await self._by(ends, list(courses.values()))
+        told = {asked: self._told(request, course) for asked, course in courses.items()}
         return Foretelling(tuple(
-            replace(asked[(one.group, reference, one.platforms)].result(), wanted=one)
-            if isinstance(reference, Reference) else self._unread(one, reference)
+            replace(told[one.group, reference, one.platforms], wanted=one) if isinstance(reference, Reference) else self._unread(one, reference)
             for one, reference in zip(wanted, parsed, strict=True)
         ))  # fmt: skip
 
-    async def _by_the_end(self, request: _Request, group: int, image: Reference, platforms: tuple[Platform, ...]) -> Foretold:
-        limit = asyncio.timeout_at(request.ends)
+    async def _by(self, ends: float, courses: Sequence[Course]) -> None:
+        """Run them side by side, to their end or the deadline."""
+        waiting = [course for course in courses if course.advance() is not None]
+        if not waiting:
+            return
+        limit = asyncio.timeout_at(ends)
         try:
-            async with limit:
-                return await self._foretold(request, group, image, platforms)
+            async with limit, asyncio.TaskGroup() as tasks:
+                for course in waiting:
+                    tasks.create_task(course.run())
         except TimeoutError:
             if not limit.expired():
                 raise
-        late = ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.DEADLINE)
-        return Foretold(wanted=Wanted(image=str(image)), verdict=late, provider=provider_for(pull_host(image)), checked_at=self.now())
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+        finally:
+            for course in waiting:
+                course.settle()
 
-    async def _foretold(self, request: _Request, group: int, image: Reference, platforms: tuple[Platform, ...]) -> Foretold:
-        told = [await self._on(request, group, image, platform) for platform in platforms or (None,)]
-        return next((one for one in told if one.verdict.outcome is not ImageOutcome.PULLABLE), told[0])
+    def _rings(self, held: Sequence[Held], groups: Mapping[int, Sequence[Reference]]) -> dict[int, Keyring]:
+        """Each group's pull secret; where the group does not matter it is one for all."""
+        if self.written_as is AuthsKey.OSMO:
+            return {group: Keyring.of(held, references, self.written_as) for group, references in groups.items()}
+        return dict.fromkeys(groups, Keyring.of(held, (), self.written_as))
 
-    async def _on(self, request: _Request, group: int, image: Reference, platform: Platform | None) -> Foretold:
-        host = pull_host(image)
-        candidates = matching(request.held, image, request.groups[group], self.written_as)
-        provider, tried, via = provider_for(host), [], None
-        for one in candidates:
-            made, provider = await self._try(request, host, one, image, platform, provider)
-            tried.append(made)
-            if made.image.reason in PULLED:
-                break
-        if tried:
-            told, via = combine(tried)
-            if told.reason is Reason.CREDENTIAL_REFUSED and all(one is request.gates[one.name].refused for one in tried):
-                told = await self._seen_public(host, image, platform, told)
-        else:
-            probed = await self._ask(host, None, image, platform)
-            told, provider = without_key(_of_image(probed), host), probed.provider
-        if self._unused(request.held, host, image, candidates):
-            told = replace(told, hints=(*told.hints, Hint.DOCKER_HUB_KEY_UNUSED))
+    def _course(self, request: _Request, wanted: Wanted, image: Reference) -> Course:
+        host = _pull_host(image)
+        keys = [Key(one.name, one, self._fingerprint(request, host, one)) for one in request.rings[wanted.group].matching(image)]
+        return Course(self.conversations, host, image, wanted.platforms, keys)
+
+    def _fingerprint(self, request: _Request, host: Host, one: Stored) -> str:
+        if not isinstance(one, Credential):
+            return ""
+        kept = request.fingerprints.get((host, id(one)))
+        if kept is None:
+            kept = request.fingerprints[host, id(one)] = str(self.probe.fingerprinter.of(host, one.username, one.secret))
+        return kept
+
+    def _told(self, request: _Request, course: Course) -> Foretold:
+        keys = [key for key in course.tried() if key.answer is not None] or [course.alone]
+        tried = tuple(Tried(key.name, key.answer.verdict, key.answer.image) for key in keys if key.answer is not None)
+        told, via = combine(tried)
+        if not course.keys:
+            told, via = without_key(told, course.host), None
+            hint = _unused(request.held, course.host, course.image)
+            told = replace(told, hints=(*told.hints, hint)) if hint is not None else told
+        elif told.reason is Reason.CREDENTIAL_REFUSED and course.alone.answer is not None:
+            public = course.alone.answer.image.reason is Reason.PUBLIC
+            told = replace(told, hints=(*told.hints, Hint.PUBLIC_IMAGE)) if public else told
+        deciding = next((key.answer for key in keys if key.answer is not None and key.answer.image.reason is told.reason), keys[0].answer)
+        assert deciding is not None, "a course that is over has an answer"
+        at = min(key.answer.at for key in keys if key.answer is not None)
+        retry_at = deciding.at + timedelta(seconds=told.retry_after_s) if told.retry_after_s is not None else None
         return Foretold(
-            wanted=Wanted(image=str(image)), verdict=told, via=via, tried=tuple(tried), provider=provider, checked_at=self.now(),
-            why=_named(tried, told),
+            wanted=Wanted(image=str(course.image)), verdict=told, via=via, tried=tried if course.keys else (), provider=deciding.provider,
+            checked_at=at, retry_at=retry_at, why=_why(tried, told, course), cached=not any(key.asked for key in keys),
         )  # fmt: skip
-
-    async def _try(
-        self, request: _Request, host: Host, one: Credential | UnreadableRow, image: Reference, platform: Platform | None, provider: Provider
-    ) -> tuple[Tried, Provider]:  # fmt: skip
-        """What one credential comes to at `image`, and whose rules held."""
-        if isinstance(one, UnreadableRow):
-            verdict = Verdict(outcome=Outcome.UNKNOWN, reason=Reason.UNREADABLE)
-            return Tried(one.name, verdict, ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.UNREADABLE)), provider
-        gate = request.gates.setdefault(one.name, _Gate())
-        if not gate.open:
-            async with gate.lock:
-                if gate.refused is not None:
-                    return gate.refused, provider
-                if not gate.open:
-                    probed = await self._ask(host, one, image, platform)
-                    made = Tried(one.name, probed.verdict, _of_image(probed))
-                    if made.image.reason is Reason.CREDENTIAL_REFUSED:
-                        gate.refused = replace(made, image=replace(made.image, hints=()))
-                    gate.open = gate.refused is None
-                    return made, probed.provider
-        probed = await self._ask(host, one, image, platform)
-        return Tried(one.name, probed.verdict, _of_image(probed)), probed.provider
-
-    async def _seen_public(self, host: Host, image: Reference, platform: Platform | None, told: ImageVerdict) -> ImageVerdict:
-        """The same, with the hint that anybody could pull the image if it was not for the dead key."""
-        alone = _of_image(await self._ask(host, None, image, platform))
-        return replace(told, hints=(*told.hints, Hint.PUBLIC_IMAGE)) if alone.reason is Reason.PUBLIC else told
-
-    def _unused(self, held: Sequence[Held], host: Host, image: Reference, candidates: Sequence[Held]) -> bool:
-        """True if a Docker Hub credential covers the image and is written under a name that no node looks up."""
-        if candidates or host != DOCKER_HUB:
-            return False
-        return any(one.scope.covers(host, image.repository) for one in held if not isinstance(one, BrokenPullSecret))
-
-    async def _ask(self, host: Host, credential: Credential | None, image: Reference, platform: Platform | None) -> Probed:
-        return await self.probe.ask(Inquiry(host=host, credential=credential, image=image, platform=platform, asker=Asker.PREFLIGHT))
 
     def _unread(self, wanted: Wanted, why: str) -> Foretold:
         """What needs no asking: the name is none, or still holds a template."""
         verdict = ImageVerdict(outcome=ImageOutcome.NOT_FOUND, reason=Reason.INVALID_REFERENCE)
-        if wanted.unrendered is not None or _is_template(wanted.image):
+        if _is_template(wanted):
             verdict = ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.UNRENDERED)
-            why = f"the variable {wanted.unrendered} has no value" if wanted.unrendered not in (None, "?") else ""
-        return Foretold(wanted=wanted, verdict=verdict, provider=provider_for(DOCKER_HUB), checked_at=self.now(), why=why)
+        return self._unasked(wanted, verdict, why)
 
     def _broken(self, wanted: Wanted, broken: Sequence[BrokenPullSecret]) -> Foretold:
         verdict = ImageVerdict(outcome=ImageOutcome.DENIED, reason=Reason.PULL_SECRET_BROKEN)
-        why = "; ".join(f"{one.name}: {one.why}" for one in broken)
+        return self._unasked(wanted, verdict, "; ".join(f"{one.name}: {one.why}" for one in broken))
+
+    def _unasked(self, wanted: Wanted, verdict: ImageVerdict, why: str) -> Foretold:
         return Foretold(wanted=wanted, verdict=verdict, provider=provider_for(DOCKER_HUB), checked_at=self.now(), why=why)
 
+    def now(self) -> datetime:
+        """The probe's wall clock."""
+        return self.probe.now()
 
-def _of_image(probed: Probed) -> ImageVerdict:
-    return probed.verdict.image or ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.PROTOCOL)
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """One of a group's errors: the other images met the same, or are of no use without it."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
 
 
-def _is_template(text: str) -> bool:
-    return "{{" in text or "{%" in text
+def _is_template(wanted: Wanted) -> bool:
+    return wanted.unrendered is not None or "{{" in wanted.image or "{%" in wanted.image
 
 
 def _parsed(wanted: Wanted) -> Reference | str:
-    """The reference, or why there is none; "" for a template."""
-    if wanted.unrendered is not None or _is_template(wanted.image):
-        return ""
+    """The reference, or why there is none."""
+    if _is_template(wanted):
+        return f"the variable {wanted.unrendered} has no value" if wanted.unrendered not in (None, "?") else ""
+    return _reference(wanted.image) if len(wanted.image) <= MAX_PARSED else _reference.__wrapped__(wanted.image)
+
+
+@lru_cache(maxsize=16_384)
+def _reference(text: str) -> Reference | str:
     try:
-        return parse_reference(wanted.image)
+        return parse_reference(text)
     except InvalidReference as error:
         return str(error)
 
 
-def _named(tried: Sequence[Tried], verdict: ImageVerdict) -> str:
-    """Advice that names the credential which blocks the image; "" where the general one says it."""
+@lru_cache(maxsize=16_384)
+def _pull_host(image: Reference) -> Host:
+    return pull_host(image)
+
+
+def _unused(held: Sequence[Held], host: Host, image: Reference) -> Hint | None:
+    """The hint that a credential is stored for the image, and its key is none that a node looks up."""
+    if not any(one.scope.covers(host, image.repository) for one in held if not isinstance(one, BrokenPullSecret)):
+        return None
+    return Hint.DOCKER_HUB_KEY_UNUSED if host == DOCKER_HUB else Hint.NEVER_MATCHES
+
+
+def _why(tried: Sequence[Tried], verdict: ImageVerdict, course: Course) -> str:
+    """What the general words do not say: the credential that blocks the image, the platform that it lacks; "" where they say it all."""
+    if verdict.reason in (Reason.PLATFORM_MISSING, Reason.PLATFORM_MISMATCH):
+        wanted = ", ".join(str(platform) for platform in course.platforms)
+        return f"{wanted} is wanted; it has {', '.join(verdict.platforms)}" if verdict.platforms else f"{wanted} is wanted"
     if verdict.reason is not Reason.CREDENTIAL_REFUSED:
         return ""
     names = ", ".join(one.name for one in tried)

@@ -11,7 +11,9 @@ from validator.verdict import Reason
 from validator.verdict.words import cause_and_advice
 
 MAX_IMAGE: Final = 512
-_WHY_IS_CAUSE: Final = frozenset({Reason.INVALID_REFERENCE, Reason.UNRENDERED, Reason.PULL_SECRET_BROKEN})
+_WHY_IS_CAUSE: Final = frozenset(
+    {Reason.INVALID_REFERENCE, Reason.UNRENDERED, Reason.PULL_SECRET_BROKEN, Reason.PLATFORM_MISSING, Reason.PLATFORM_MISMATCH}
+)
 
 
 def foretelling_json(told: Foretelling, took_ms: float) -> dict[str, Any]:

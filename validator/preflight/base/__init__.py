@@ -1,9 +1,12 @@
-"""What a pre-flight is asked and what it answers, and the kubelet's rules between the two. Pure."""
+"""What a pre-flight is asked and what it answers, the kubelet's rules between the two, and what is remembered and under way."""
 
-from validator.preflight.base.kubelet import PULLED, auths_of, combine, matching, pull_host, without_key
-from validator.preflight.base.values import Foretelling, Foretold, Held, Place, Tried, Wanted
+from validator.preflight.base.answers import Answers
+from validator.preflight.base.conversations import Conversations
+from validator.preflight.base.course import Course, Key
+from validator.preflight.base.kubelet import Keyring, combine, matching, pull_host, without_key
+from validator.preflight.base.values import Foretelling, Foretold, Held, Place, Stored, Tried, Wanted
 
 __all__ = [
-    "PULLED", "Foretelling", "Foretold", "Held", "Place", "Tried", "Wanted",
-    "auths_of", "combine", "matching", "pull_host", "without_key",
+    "Answers", "Conversations", "Course", "Foretelling", "Foretold", "Held", "Key", "Keyring", "Place", "Stored", "Tried", "Wanted",
+    "combine", "matching", "pull_host", "without_key",
 ]  # fmt: skip

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import Final
 
 from validator.config import AuthsKey
 from validator.credential import DOCKER_HUB, Credential, Host, UnreadableRegistry, canonical_host, kubelet_order
-from validator.preflight.base.values import Held, Tried
+from validator.preflight.base.values import Held, Stored, Tried
 from validator.protocol.reference import Reference
-from validator.stores.base import BrokenPullSecret, UnreadableRow
+from validator.stores.base import BrokenPullSecret
 from validator.verdict import Hint, ImageOutcome, ImageVerdict, Outcome, Reason
 
 PULLED: Final = frozenset({Reason.PULL_OK, Reason.PUBLIC, Reason.PLATFORM_MISSING, Reason.PLATFORM_MISMATCH, Reason.UNSUPPORTED_MANIFEST})
@@ -54,7 +55,7 @@ def without_key(image: ImageVerdict, host: str) -> ImageVerdict:
     return image
 
 
-def auths_of(credential: Credential | UnreadableRow, written_as: AuthsKey) -> str:
+def auths_of(credential: Stored, written_as: AuthsKey) -> str:
     """The key of `auths` under which the platform writes a credential into the pull secret."""
     scope = credential.scope
     match written_as:
@@ -66,16 +67,43 @@ def auths_of(credential: Credential | UnreadableRow, written_as: AuthsKey) -> st
             return "https://index.docker.io/v1/" if scope.host == DOCKER_HUB and not scope.path else str(scope)
 
 
-def matching(held: Sequence[Held], image: Reference, group: Sequence[Reference], written_as: AuthsKey) -> tuple[Credential | UnreadableRow, ...]:
-    """The credentials that a kubelet tries for `image` of a `group` that shares one pull secret, in its order.
+@dataclass(slots=True)
+class Keyring:
+    """The keys of one pull secret, sorted by their host: a user may have many, and a request many images."""
 
-    OSMO writes only the scopes that cover an image of the group, by whole path segments, the longest first (osmo.md 3.2).
-    """
-    keys = [one for one in held if not isinstance(one, BrokenPullSecret)]
-    if written_as is AuthsKey.OSMO:
-        written = [one for one in keys if any(one.scope.covers(pull_host(other), other.repository) for other in group)]
-        keys = sorted(written, key=lambda one: len(str(one.scope)), reverse=True)
-    return kubelet_order([(auths_of(one, written_as), one) for one in keys], image.name)
+    by_host: dict[str, list[tuple[int, str, Stored]]]
+    globs: list[tuple[int, str, Stored]]
+
+    @classmethod
+    def of(cls, held: Sequence[Held], group: Sequence[Reference], written_as: AuthsKey) -> Keyring:
+        """The pull secret that a `group` of images gets from what is `held`.
+
+        OSMO writes only the scopes that cover an image of the group, by whole path segments, the longest first (osmo.md 3.2).
+        """
+        keys = [one for one in held if not isinstance(one, BrokenPullSecret)]
+        if written_as is AuthsKey.OSMO:
+            written = [one for one in keys if any(one.scope.covers(pull_host(other), other.repository) for other in group)]
+            keys = sorted(written, key=lambda one: len(str(one.scope)), reverse=True)
+        ring = cls({}, [])
+        for at, one in enumerate(keys):
+            text = auths_of(one, written_as)
+            host = text.partition("://")[2] if text.startswith(("http://", "https://")) else text
+            host = host.partition("/")[0]
+            (ring.globs if any(mark in host for mark in "*?[") else ring.by_host.setdefault(host, [])).append((at, text, one))
+        return ring
+
+    def matching(self, image: Reference) -> tuple[Stored, ...]:
+        """The credentials that a kubelet tries for `image`, in its order."""
+        hosts = (image.domain, "index.docker.io") if image.domain == DOCKER_HUB else (image.domain,)
+        found = sorted((entry for host in hosts for entry in self.by_host.get(host, ())), key=itemgetter(0))
+        if self.globs:
+            found = sorted((*found, *self.globs), key=itemgetter(0))
+        return kubelet_order([(text, one) for _, text, one in found], image.name) if found else ()
+
+
+def matching(held: Sequence[Held], image: Reference, group: Sequence[Reference], written_as: AuthsKey) -> tuple[Stored, ...]:
+    """The credentials that a kubelet tries for `image` of a `group` that shares one pull secret, in its order."""
+    return Keyring.of(held, group, written_as).matching(image)
 
 
 def pull_host(reference: Reference) -> Host:

@@ -11,7 +11,8 @@ from validator.providers import Provider
 from validator.stores.base import BrokenPullSecret, UnreadableRow
 from validator.verdict import ImageOutcome, ImageVerdict, Verdict
 
-Held = Credential | UnreadableRow | BrokenPullSecret
+Stored = Credential | UnreadableRow
+Held = Stored | BrokenPullSecret
 """What one user has stored, in the order of the pod's secrets."""
 
 
