@@ -162,7 +162,7 @@ async def test_a_run_that_keeps_nothing_still_knows_what_is_stored(own: str, cli
 
 
 async def test_a_late_answer_costs_no_other_image_its_own_and_none_is_waited_for(cli: Cli) -> None:
-    slow = Say(200, image()[0].body, image()[0].headers, image()[0].kind, delay_s=30)
+    slow = Say(200, image()[0].body, image()[0].headers, image()[0].kind, delay_s=4)
     async with Scripted({"H0": slow}) as late, Scripted({"T+": slow}) as locked, Scripted(dict(PUBLIC)) as quick:
         cli.registries = late.settings() | locked.settings() | quick.settings()
         await keep(cli, locked.host)
