@@ -139,6 +139,7 @@ async def open_app(
     async with (
         open_store(settings, ephemeral=ephemeral, environ=environ, must_keep=must_keep) as opened,
         transport_for(way) as transport,
+        opened.ledger.behind(),
     ):
         yield App(settings, opened, _probe(settings, opened, transport, rules, on_exchange))
 

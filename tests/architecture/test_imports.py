@@ -88,6 +88,7 @@ WITHIN = {
     "verdict": ["base", "words", "reading", "traits", "controls", "findings", "image", "table"],
     "providers": ["base", "plan", "login_questions", "image_questions", "questions"],
     "registry": ["base", "reach", "client"],
+    "probe": ["reach", "lanes"],
     "ledger": ["statuses", "users", "history", "notices", "digests"],
 }
 """Inside these packages some modules build on one another, in this order alone."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -46,9 +48,22 @@ async def store(embedded: Embedded, who: str) -> int:
     return TRIES
 
 
+async def killed(embedded: Embedded, who: str) -> int:
+    """Accepted by 40 names and refused by one, one more accepted, and no word of the end."""
+    ledger, prints = embedded.ledger, embedded.keys.fingerprinter
+    async with ledger.behind():
+        for i in range(TRIES):
+            await ledger.facts.accepted("nvcr.io", prints.name("nvcr.io", f"a{i}"), proven=True, now=NOW)
+        await ledger.facts.refused("nvcr.io", prints.name("nvcr.io", "r"), now=NOW)
+        await ledger.facts.accepted("nvcr.io", prints.name("nvcr.io", "late"), proven=True, now=NOW)
+        print("killed", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 0
+
+
 async def main(what: str, who: str, folder: Path) -> None:
     """Opens before "ready", but for `open`, which opens after the starting line."""
-    work = {"reserve": reserve, "count": count, "store": store}.get(what)
+    work = {"reserve": reserve, "count": count, "store": store, "killed": killed}.get(what)
     if work is None:
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)

@@ -176,4 +176,4 @@ async def test_a_new_database_needs_no_copy(opener, tmp_path):
 
 
 def test_budget_classes_are_what_rows_of_0001_hold():
-    assert {str(one) for one in BudgetClass} == {"dead", "new", "former", "canary", "control"}
+    assert {str(one) for one in BudgetClass} == {"dead", "new", "former", "canary", "given", "control"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from validator.stores.sqlite import SqliteStore
 ROOT = Path(__file__).parents[2]
 
 
-async def race(what: str, folder: Path, runners: int) -> list[str]:
+async def race(what: str, folder: Path, runners: int, code: int = 0) -> list[str]:
     """What each printed, all having started at the same moment."""
     command = (sys.executable, "-m", "tests.ledger.contender", what)
     pipe = asyncio.subprocess.PIPE
@@ -30,7 +31,7 @@ async def race(what: str, folder: Path, runners: int) -> list[str]:
         assert process.stdout is not None
         assert await process.stdout.readline() == b"ready\n"
     outputs = await asyncio.gather(*(process.communicate(b"go\n") for process in processes))
-    assert [process.returncode for process in processes] == [0] * runners
+    assert [process.returncode for process in processes] == [code] * runners
     return [output.decode().strip() for output, _ in outputs]
 
 
@@ -52,6 +53,14 @@ async def test_two_processes_store_side_by_side_and_every_row_opens(tmp_path):
     async with open_embedded(tmp_path / "validator.db", tmp_path / "master.key") as embedded:
         rows = [row async for row in SqliteStore(embedded.database, embedded.keys.master).credentials()]
     assert {row.secret.get_secret_value() for row in rows if isinstance(row, Credential)} == {f"p{who}-{i}" for who in range(2) for i in range(TRIES)}
+
+
+async def test_a_process_that_is_killed_forgets_no_refusal_and_at_most_the_accepted_logins_of_its_last_second(tmp_path):
+    assert await race("killed", tmp_path, 1, -signal.SIGKILL) == ["killed"]
+    async with open_embedded(tmp_path / "validator.db", tmp_path / "master.key") as embedded:
+        names = ("a0", f"a{TRIES - 1}", "r", "late")
+        known = [await embedded.ledger.facts.of("nvcr.io", embedded.keys.fingerprinter.name("nvcr.io", name)) for name in names]
+    assert [None if facts is None else (facts.ever_valid, facts.refusals_in_row) for facts in known] == [(True, 0), (True, 0), (False, 1), None]
 
 
 @pytest.mark.timeout(120)

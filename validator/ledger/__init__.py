@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +11,9 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.alerts import Alerts
+from validator.ledger.base.behind import AFTER_S, Change, Write
 from validator.ledger.base.database import Database
+from validator.ledger.base.tables import METADATA
 from validator.ledger.budgets import Budgets
 from validator.ledger.challenges import Challenges, Platforms
 from validator.ledger.controls import AnonymousControls, Controls
@@ -50,6 +52,21 @@ class Ledger:
         self.illness = Illness(database)
         self.budgets = Budgets(database)
 
+    async def keep(self, *writes: Write | Change, at_once: bool = False) -> None:
+        """Write these together, all or nothing: now, or while `behind` is open within a second. See `Database.keep`.
+
+        Their makers are the parts' methods named by nouns: `keep(facts.acceptance(…), statuses.writing(…))`.
+        """
+        await self._database.keep(*writes, at_once=at_once)
+
+    async def flush(self) -> None:
+        """Write everything that waits, before its outcome is told to somebody who relies on it."""
+        await self._database.flush()
+
+    def behind(self, after_s: float = AFTER_S) -> AbstractAsyncContextManager[None]:
+        """While this is open, what is kept waits up to `after_s` seconds for more; on leaving everything is written."""
+        return self._database.behind(after_s)
+
     async def snapshot(self, work: Callable[[Ledger], Awaitable[Made]]) -> Made:
         """Run `work`, which only reads, on the ledger of one instant: one transaction for all that it reads."""
         database = self._database
@@ -57,7 +74,7 @@ class Ledger:
         async def joined(connection: AsyncConnection) -> Made:
             return await work(Ledger(Joined(database, connection, writes=False)))
 
-        return await database.read(joined)
+        return await database.read(joined, *METADATA.tables.values())
 
     async def together(self, work: Callable[[Ledger], Awaitable[Made]]) -> Made:
         """Run `work` in one transaction that writes alone: all that it writes is kept, or nothing. It must be quick."""
@@ -66,7 +83,7 @@ class Ledger:
         async def joined(connection: AsyncConnection) -> Made:
             return await work(Ledger(Joined(database, connection, writes=True)))
 
-        return await database.write(joined)
+        return await database.write(joined, *METADATA.tables.values())
 
 
 @dataclass(frozen=True, slots=True)

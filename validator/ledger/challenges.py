@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.database import Database
-from validator.ledger.base.tables import CHALLENGES, PLATFORMS, upsert
+from validator.ledger.base.tables import CHALLENGES, PLATFORMS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,10 @@ class ChallengeSeen:
     first_seen_at: datetime
 
 
+_SEEN: Final = Statement(CHALLENGES, lambda row: {name: row[name] for name in ("scheme", "realm", "service", "scope", "provider", "at")})
+_HOLDS: Final = Statement(PLATFORMS)
+
+
 class Challenges:
     """The challenges of one ledger, one a host."""
 
@@ -43,10 +48,11 @@ class Challenges:
             row = (await connection.execute(select(CHALLENGES).where(CHALLENGES.c.host == host))).mappings().one_or_none()
             return None if row is None else ChallengeSeen(**{name: value for name, value in row.items() if name != "host"})
 
-        return await self._database.read(work)
+        return await self._database.read(work, CHALLENGES)
 
-    async def put(self, host: str, *, scheme: str, realm: str = "", service: str = "", scope: str = "", provider: str = "", now: datetime) -> None:
-        """The host demanded this at `now`; it replaces what it demanded before."""
+    @staticmethod
+    def seeing(host: str, *, scheme: str, realm: str = "", service: str = "", scope: str = "", provider: str = "", now: datetime) -> Write:
+        """The host demanded this at `now`; it replaces what it demanded before: to be kept with others."""
         values = {
             "host": host,
             "scheme": scheme,
@@ -57,14 +63,11 @@ class Challenges:
             "at": now,
             "first_seen_at": now,
         }
+        return Write(_SEEN, values)
 
-        def changes(row: Any) -> dict[str, Any]:
-            return {name: row[name] for name in values if name not in ("host", "first_seen_at")}
-
-        async def work(connection: AsyncConnection) -> None:
-            await upsert(connection, CHALLENGES, values, changes)
-
-        await self._database.write(work)
+    async def put(self, host: str, *, scheme: str, realm: str = "", service: str = "", scope: str = "", provider: str = "", now: datetime) -> None:
+        """See `seeing`."""
+        await self._database.keep(self.seeing(host, scheme=scheme, realm=realm, service=service, scope=scope, provider=provider, now=now))
 
     async def other_than(self, host: str) -> str | None:
         """Another host that was a registry, the latest seen: its ping tells a network's fault from this host's."""
@@ -74,7 +77,7 @@ class Challenges:
             found: str | None = await connection.scalar(query)
             return found
 
-        return await self._database.read(work)
+        return await self._database.read(work, CHALLENGES)
 
     async def known_registry(self, host: str) -> bool:
         """True if `host` ever answered as a registry: a 404 there is its illness, not the user's mistake."""
@@ -95,13 +98,13 @@ class Platforms:
             row = (await connection.execute(query)).one_or_none()
             return None if row is None else (row.kind, tuple(row.platforms))
 
-        return await self._database.read(work)
+        return await self._database.read(work, PLATFORMS)
+
+    @staticmethod
+    def holding(digest: str, kind: str, platforms: Sequence[Mapping[str, Any]]) -> Write:
+        """The manifest `digest` is of `kind` and holds `platforms`, any JSON objects of the caller's: to be kept with others."""
+        return Write(_HOLDS, {"digest": digest, "kind": kind, "platforms": [dict(platform) for platform in platforms]})
 
     async def put(self, digest: str, kind: str, platforms: Sequence[Mapping[str, Any]]) -> None:
-        """The manifest `digest` is of `kind` and holds `platforms`, any JSON objects of the caller's."""
-        values = {"digest": digest, "kind": kind, "platforms": [dict(platform) for platform in platforms]}
-
-        async def work(connection: AsyncConnection) -> None:
-            await upsert(connection, PLATFORMS, values)
-
-        await self._database.write(work)
+        """See `holding`."""
+        await self._database.keep(self.holding(digest, kind, platforms))

@@ -8,15 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.database import Database
-from validator.ledger.base.tables import ANONYMOUS_CONTROLS, CONTROLS, upsert
+from validator.ledger.base.tables import ANONYMOUS_CONTROLS, CONTROLS
 
 _C = CONTROLS.c
 _A = ANONYMOUS_CONTROLS.c
+_MADE: Final = Statement(CONTROLS)
+_MADE_BY_NOBODY: Final = Statement(ANONYMOUS_CONTROLS)
 
 
 class ControlResult(StrEnum):
@@ -86,7 +90,7 @@ class Controls:
             rows = await connection.execute(query)
             return {row.repository: ControlMade(ControlResult(row.result), row.at, row.detail) for row in rows}
 
-        return await self._database.read(work)
+        return await self._database.read(work, CONTROLS)
 
     async def of(self, host: str) -> dict[ControlKey, ControlMade]:
         """The last ones at `host`, under every key."""
@@ -100,10 +104,11 @@ class Controls:
                 for row in await connection.execute(query)
             }  # fmt: skip
 
-        return await self._database.read(work)
+        return await self._database.read(work, CONTROLS)
 
-    async def put(self, key: ControlKey, result: ControlResult, *, detail: str = "", now: datetime) -> None:
-        """A control was made."""
+    @staticmethod
+    def making(key: ControlKey, result: ControlResult, *, detail: str = "", now: datetime) -> Write:
+        """A control was made: to be kept with others."""
         values = {
             "host": key.host,
             "realm": key.realm,
@@ -115,11 +120,11 @@ class Controls:
             "detail": detail,
             "at": now,
         }
+        return Write(_MADE, values)
 
-        async def work(connection: AsyncConnection) -> None:
-            await upsert(connection, CONTROLS, values)
-
-        await self._database.write(work)
+    async def put(self, key: ControlKey, result: ControlResult, *, detail: str = "", now: datetime) -> None:
+        """See `making`."""
+        await self._database.keep(self.making(key, result, detail=detail, now=now))
 
 
 class AnonymousControls:
@@ -136,13 +141,13 @@ class AnonymousControls:
             row = (await connection.execute(query)).one_or_none()
             return None if row is None else AnonymousMade(AnonymousResult(row.result), row.at, row.status)
 
-        return await self._database.read(work)
+        return await self._database.read(work, ANONYMOUS_CONTROLS)
+
+    @staticmethod
+    def making(host: str, repository: str, result: AnonymousResult, *, status: int | None, now: datetime) -> Write:
+        """A control was made: to be kept with others."""
+        return Write(_MADE_BY_NOBODY, {"host": host, "repository": repository, "result": str(result), "status": status, "at": now})
 
     async def put(self, host: str, repository: str, result: AnonymousResult, *, status: int | None, now: datetime) -> None:
-        """A control was made."""
-        values = {"host": host, "repository": repository, "result": str(result), "status": status, "at": now}
-
-        async def work(connection: AsyncConnection) -> None:
-            await upsert(connection, ANONYMOUS_CONTROLS, values)
-
-        await self._database.write(work)
+        """See `making`."""
+        await self._database.keep(self.making(host, repository, result, status=status, now=now))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.database import Database
-from validator.ledger.base.tables import FACTS, KNOWN_REPOSITORIES, later, upsert
+from validator.ledger.base.tables import FACTS, KNOWN_REPOSITORIES, later
 from validator.sealing import Fingerprint
 
 _F = FACTS.c
@@ -56,71 +57,108 @@ _NEW: dict[str, Any] = {
 }
 
 
+def _times(row: Any, *names: str) -> dict[str, Any]:
+    return {name: later(_F[name], row[name]) for name in names}
+
+
+_ASKED: Final = Statement(FACTS, lambda row: _times(row, "asked_at"))
+_ACCEPTED: Final = Statement(
+    FACTS, lambda row: {**_times(row, "asked_at", "accepted_at"), "ever_valid": _F.ever_valid | row.ever_valid, "refusals_in_row": 0}
+)
+_REFUSED: Final = Statement(FACTS, lambda row: {**_times(row, "asked_at", "refused_at"), "refusals_in_row": _F.refusals_in_row + 1})
+_DENIED: Final = Statement(FACTS, lambda row: _times(row, "asked_at", "denied_at"))
+_INTROSPECTED: Final = Statement(FACTS, lambda row: {name: row[name] for name in ("introspected_at", "scopes", "expires_at", "opinion")})
+
+
+def _row(host: str, fingerprint: Fingerprint, new: Mapping[str, Any]) -> dict[str, Any]:
+    return {"host": host, "fingerprint": fingerprint, **_NEW, **new}
+
+
+def facts_of(row: Any) -> FingerprintFacts:
+    """A row as it is read."""
+    values = {name: getattr(row, name) for name in _NEW}
+    values["scopes"] = None if row.scopes is None else tuple(row.scopes)
+    return FingerprintFacts(**values)
+
+
 class Facts:
-    """The facts of one ledger. Each write is one statement, so that two processes lose none of each other's."""
+    """The facts of one ledger. Each write is one statement, so that two processes lose none of each other's.
+
+    A write by the name of a noun is to be kept with others (`Ledger.keep`); those by verbs are kept by themselves.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def of(self, host: str, fingerprint: Fingerprint) -> FingerprintFacts | None:
         """What is known; None if this secret was never asked there."""
+        return (await self.of_many(host, (fingerprint,))).get(fingerprint)
 
-        async def work(connection: AsyncConnection) -> FingerprintFacts | None:
-            row = (await connection.execute(select(FACTS).where(_F.host == host, _F.fingerprint == fingerprint))).one_or_none()
-            if row is None:
-                return None
-            values = {name: getattr(row, name) for name in _NEW}
-            values["scopes"] = None if row.scopes is None else tuple(row.scopes)
-            return FingerprintFacts(**values)
+    async def of_many(self, host: str, fingerprints: Sequence[Fingerprint]) -> dict[Fingerprint, FingerprintFacts]:
+        """What is known of these; those that were never asked there are left out. A few hundred at once."""
+        query = select(FACTS).where(_F.host == host, _F.fingerprint.in_(fingerprints))
 
-        return await self._database.read(work)
+        async def work(connection: AsyncConnection) -> dict[Fingerprint, FingerprintFacts]:
+            return {Fingerprint(row.fingerprint): facts_of(row) for row in await connection.execute(query)}
 
-    async def asked(self, host: str, fingerprint: Fingerprint, *, now: datetime) -> None:
+        return await self._database.read(work, FACTS)
+
+    @staticmethod
+    def asking(host: str, fingerprint: Fingerprint, *, now: datetime) -> Write:
         """It was sent, and what came back says nothing of it (a lock, a throttle, an illness)."""
-        await self._write(host, fingerprint, {"asked_at": now}, lambda row: _times(row, "asked_at"))
+        return Write(_ASKED, _row(host, fingerprint, {"asked_at": now}))
 
-    async def accepted(self, host: str, fingerprint: Fingerprint, *, proven: bool, now: datetime) -> None:
+    @staticmethod
+    def acceptance(host: str, fingerprint: Fingerprint, *, proven: bool, now: datetime) -> Write:
         """It was accepted; `proven` if that made it valid (a refused control stood beside it)."""
-        new = {"asked_at": now, "accepted_at": now, "ever_valid": proven}
+        return Write(_ACCEPTED, _row(host, fingerprint, {"asked_at": now, "accepted_at": now, "ever_valid": proven}))
 
-        def changes(row: Any) -> dict[str, Any]:
-            return {**_times(row, "asked_at", "accepted_at"), "ever_valid": _F.ever_valid | row.ever_valid, "refusals_in_row": 0}
+    @staticmethod
+    def refusal(host: str, fingerprint: Fingerprint, *, now: datetime) -> Write:
+        """It was refused once more: to be kept at once."""
+        return Write(_REFUSED, _row(host, fingerprint, {"asked_at": now, "refused_at": now, "refusals_in_row": 1}))
 
-        await self._write(host, fingerprint, new, changes)
+    @staticmethod
+    def denial(host: str, fingerprint: Fingerprint, *, now: datetime) -> Write:
+        """Login was denied to it (an unlisted 403), which is no refusal: to be kept at once."""
+        return Write(_DENIED, _row(host, fingerprint, {"asked_at": now, "denied_at": now}))
 
-    async def refused(self, host: str, fingerprint: Fingerprint, *, now: datetime) -> None:
-        """It was refused once more."""
-        new = {"asked_at": now, "refused_at": now, "refusals_in_row": 1}
-
-        def changes(row: Any) -> dict[str, Any]:
-            return {**_times(row, "asked_at", "refused_at"), "refusals_in_row": _F.refusals_in_row + 1}
-
-        await self._write(host, fingerprint, new, changes)
-
-    async def denied(self, host: str, fingerprint: Fingerprint, *, now: datetime) -> None:
-        """Login was denied to it (an unlisted 403): no refusal."""
-        new = {"asked_at": now, "denied_at": now}
-        await self._write(host, fingerprint, new, lambda row: _times(row, "asked_at", "denied_at"))
-
-    async def introspected(
-        self,
-        host: str,
-        fingerprint: Fingerprint,
-        *,
-        scopes: tuple[str, ...] | None,
-        expires_at: datetime | None,
-        opinion: Mapping[str, Any] | None = None,
-        now: datetime,
-    ) -> None:
+    @staticmethod
+    def introspection(
+        host: str, fingerprint: Fingerprint, *, scopes: tuple[str, ...] | None, expires_at: datetime | None,
+        opinion: Mapping[str, Any] | None = None, now: datetime,
+    ) -> Write:  # fmt: skip
         """What its vendor said of it; `opinion` is any JSON of the caller's, without secrets."""
-        kept = ("introspected_at", "scopes", "expires_at", "opinion")
         new = {
             "introspected_at": now,
             "scopes": None if scopes is None else list(scopes),
             "expires_at": expires_at,
             "opinion": None if opinion is None else dict(opinion),
         }
-        await self._write(host, fingerprint, new, lambda row: {name: row[name] for name in kept})
+        return Write(_INTROSPECTED, _row(host, fingerprint, new))
+
+    async def asked(self, host: str, fingerprint: Fingerprint, *, now: datetime) -> None:
+        """See `asking`."""
+        await self._database.keep(self.asking(host, fingerprint, now=now))
+
+    async def accepted(self, host: str, fingerprint: Fingerprint, *, proven: bool, now: datetime) -> None:
+        """See `acceptance`."""
+        await self._database.keep(self.acceptance(host, fingerprint, proven=proven, now=now))
+
+    async def refused(self, host: str, fingerprint: Fingerprint, *, now: datetime) -> None:
+        """See `refusal`."""
+        await self._database.keep(self.refusal(host, fingerprint, now=now), at_once=True)
+
+    async def denied(self, host: str, fingerprint: Fingerprint, *, now: datetime) -> None:
+        """See `denial`."""
+        await self._database.keep(self.denial(host, fingerprint, now=now), at_once=True)
+
+    async def introspected(
+        self, host: str, fingerprint: Fingerprint, *, scopes: tuple[str, ...] | None, expires_at: datetime | None,
+        opinion: Mapping[str, Any] | None = None, now: datetime,
+    ) -> None:  # fmt: skip
+        """See `introspection`."""
+        await self._database.keep(self.introspection(host, fingerprint, scopes=scopes, expires_at=expires_at, opinion=opinion, now=now))
 
     async def accepted_beside(self, host: str, fingerprint: Fingerprint) -> datetime | None:
         """When another secret was last accepted at `host`: the registry's health; None = never."""
@@ -130,17 +168,10 @@ class Facts:
             found: datetime | None = await connection.scalar(query)
             return found
 
-        return await self._database.read(work)
-
-    async def _write(self, host: str, fingerprint: Fingerprint, new: Mapping[str, Any], changes: Any) -> None:
-        async def work(connection: AsyncConnection) -> None:
-            await upsert(connection, FACTS, {"host": host, "fingerprint": fingerprint, **_NEW, **new}, changes)
-
-        await self._database.write(work)
+        return await self._database.read(work, FACTS)
 
 
-def _times(row: Any, *names: str) -> dict[str, Any]:
-    return {name: later(_F[name], row[name]) for name in names}
+_READ: Final = Statement(KNOWN_REPOSITORIES)
 
 
 class KnownRepositories:
@@ -149,13 +180,14 @@ class KnownRepositories:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @staticmethod
+    def reading(fingerprint: Fingerprint, repository: str, *, now: datetime) -> Write:
+        """It has read `repository`: to be kept with others."""
+        return Write(_READ, {"fingerprint": fingerprint, "repository": repository, "at": now})
+
     async def add(self, fingerprint: Fingerprint, repository: str, *, now: datetime) -> None:
-        """It has read `repository`."""
-
-        async def work(connection: AsyncConnection) -> None:
-            await upsert(connection, KNOWN_REPOSITORIES, {"fingerprint": fingerprint, "repository": repository, "at": now})
-
-        await self._database.write(work)
+        """See `reading`."""
+        await self._database.keep(self.reading(fingerprint, repository, now=now))
 
     async def of(self, fingerprint: Fingerprint) -> tuple[str, ...]:
         """What it has read, the latest first."""
@@ -165,4 +197,4 @@ class KnownRepositories:
         async def work(connection: AsyncConnection) -> tuple[str, ...]:
             return tuple((await connection.execute(query)).scalars())
 
-        return await self._database.read(work)
+        return await self._database.read(work, KNOWN_REPOSITORIES)

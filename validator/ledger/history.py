@@ -145,7 +145,7 @@ class History:
             found = await connection.scalar(select(func.count()).select_from(HISTORY).where(_H.notice.is_(None)))
             return int(found or 0)
 
-        return await self._database.read(work)
+        return await self._database.read(work, HISTORY)
 
     async def trim(self, before: datetime) -> int:
         """Forget what happened before then and waits for nobody; how many events went."""
@@ -154,13 +154,13 @@ class History:
         async def work(connection: AsyncConnection) -> int:
             return (await connection.execute(statement)).rowcount
 
-        return await self._database.write(work)
+        return await self._database.write(work, HISTORY)
 
     async def _events(self, query: Any) -> tuple[Event, ...]:
         async def work(connection: AsyncConnection) -> Iterable[Any]:
             return (await connection.execute(query)).all()
 
-        return tuple(event_of(row) for row in await self._database.read(work))
+        return tuple(event_of(row) for row in await self._database.read(work, HISTORY))
 
 
 _PLAIN: Final = tuple(field.name for field in fields(Event) if field.name not in ("key", "hints", "transition", "state_before", "state_after"))

@@ -9,11 +9,14 @@ from typing import Final
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.database import Database
 from validator.ledger.base.tables import SIGNS
 
 KEPT: Final = timedelta(days=30)
+PRUNED_EVERY: Final = timedelta(days=1)
 _S: Final = SIGNS.c
+_SHOWN: Final = Statement(SIGNS, appends=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +32,24 @@ class Illness:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._pruned_at: dict[str, datetime] = {}
+
+    @staticmethod
+    def showing(host: str, kind: str, *, now: datetime) -> Write:
+        """`kind` was seen at `host`: to be kept with others."""
+        return Write(_SHOWN, {"host": host, "kind": kind, "at": now})
 
     async def add(self, host: str, kind: str, *, now: datetime) -> None:
-        """`kind` was seen at `host`."""
+        """See `showing`; signs that are too old go."""
+        await self.prune(host, now=now)
+        await self._database.keep(self.showing(host, kind, now=now))
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(delete(SIGNS).where(_S.host == host, _S.at < now - KEPT))
-            await connection.execute(SIGNS.insert().values(host=host, kind=kind, at=now))
-
-        await self._database.write(work)
+    async def prune(self, host: str, *, now: datetime) -> None:
+        """Forget the signs that are too old, once a day."""
+        before = self._pruned_at.get(host)
+        if before is None or now - before >= PRUNED_EVERY:
+            await self._database.write(lambda connection: connection.execute(delete(SIGNS).where(_S.host == host, _S.at < now - KEPT)))
+            self._pruned_at[host] = now
 
     async def since(self, host: str, since: datetime) -> tuple[Sign, ...]:
         """What was seen at `host` from `since` on, the oldest first."""
@@ -46,4 +58,4 @@ class Illness:
         async def work(connection: AsyncConnection) -> tuple[Sign, ...]:
             return tuple(Sign(row.kind, row.at) for row in await connection.execute(query))
 
-        return await self._database.read(work)
+        return await self._database.read(work, SIGNS)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.errors import Bug
+from validator.ledger.base.behind import Batch, Change, Write
 from validator.ledger.base.database import Database
 
 Made = TypeVar("Made")
@@ -27,15 +29,25 @@ class Joined(Database):
         """True in a snapshot."""
         return not self._writes
 
-    async def read(self, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
+    async def read(self, work: Callable[[AsyncConnection], Awaitable[Made]], *tables: Table) -> Made:
         """Run `work` in the transaction that is open."""
         return await work(self._connection)
 
-    async def write(self, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[Made]], *tables: Table) -> Made:
         """Run `work` in the transaction that is open, which keeps all or nothing."""
         if not self._writes:
             raise Bug("a write inside a snapshot of the ledger")
         return await work(self._connection)
+
+    async def keep(self, *writes: Write | Change, at_once: bool = False) -> None:
+        """Write these in the transaction that is open."""
+        batch = Batch()
+        for one in writes:
+            batch.add(one)
+        await self.write(batch.make)
+
+    async def flush(self) -> None:
+        """Nothing: in the transaction that is open nothing waits."""
 
     async def scrub(self) -> None:
         """Nothing: only a database of its own can be scrubbed."""

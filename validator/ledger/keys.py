@@ -41,10 +41,12 @@ async def open_keys(database: Database, key_file: Path) -> Keyring:
         return Keyring(MasterKeys.made(), Fingerprinter(secrets.token_bytes(KEY_BYTES)))
     master = await asyncio.to_thread(_load, key_file)
     if master is None and await database.read(_has_sealed_rows):
-        raise StoreError(
-            f"the master key file {key_file} is missing, and {database.path} holds rows sealed by it; put the file back, "
-            "or move the database away to begin anew"
-        )
+        master = await asyncio.to_thread(_load, key_file)  # another process may have made both since
+        if master is None:
+            raise StoreError(
+                f"the master key file {key_file} is missing, and {database.path} holds rows sealed by it; put the file back, "
+                "or move the database away to begin anew"
+            )
     if master is None:
         if database.read_only:
             raise StoreError(f"nothing was ever stored in {database.path}, and there is no master key yet; store a credential first")

@@ -5,15 +5,16 @@ A rotated secret has another key, so a verdict that comes late is never wrong, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.credential import Host, RegistryScope
+from validator.ledger.base.behind import Change, Statement, Write
 from validator.ledger.base.database import Database
 from validator.ledger.base.tables import STATUSES, upsert
 from validator.sealing import Fingerprint
@@ -119,20 +120,34 @@ _LISTS = frozenset({"hints", "told"})
 _PLAIN = tuple(field.name for field in fields(StatusRow) if field.name != "key" and field.name not in _LISTS)
 
 
+_STATUS: Final = Statement(STATUSES)
+
+
 class Statuses:
     """The statuses of one ledger."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @staticmethod
+    def writing(row: StatusRow) -> Write:
+        """This row, over what its key had: to be kept with others."""
+        return Write(_STATUS, _columns(row))
+
+    @staticmethod
+    def changing(key: StatusKey, step: Callable[[StatusRow | None], StatusRow | None]) -> Change:
+        """What `step` makes of the row that is there when it is written (None: nothing): to be kept with others. See `Change`."""
+
+        def make(found: Any) -> Iterable[Write]:
+            made = step(None if found is None else _row(found))
+            return () if made is None else (Write(_STATUS, _columns(made)),)
+
+        return Change(STATUSES, _key_columns(key), make)
+
     async def put(self, *rows: StatusRow) -> None:
         """Write all of these in one transaction, each over what its key had."""
-
-        async def work(connection: AsyncConnection) -> None:
-            await upsert(connection, STATUSES, [_columns(row) for row in rows])
-
         if rows:
-            await self._database.write(work)
+            await self._database.keep(*(self.writing(row) for row in rows), at_once=True)
 
     async def change(self, key: StatusKey, step: Callable[[StatusRow | None], StatusRow | None]) -> StatusRow | None:
         """Write what `step` makes of the row that is there, in one transaction, so that no other's write is lost.
@@ -147,7 +162,7 @@ class Statuses:
                 await upsert(connection, STATUSES, _columns(made))
             return made
 
-        return await self._database.write(work)
+        return await self._database.write(work, STATUSES)
 
     async def get(self, key: StatusKey) -> StatusRow | None:
         """The row under `key`, or None."""
@@ -169,7 +184,7 @@ class Statuses:
         async def work(connection: AsyncConnection) -> int:
             return (await connection.execute(statement)).rowcount
 
-        return await self._database.write(work)
+        return await self._database.write(work, STATUSES)
 
     async def _select(self, *conditions: ColumnElement[bool]) -> tuple[StatusRow, ...]:
         query = select(STATUSES).where(*conditions).order_by(_S.user, _S.name, _S.host, _S.path, _S.checked_at)
@@ -177,7 +192,7 @@ class Statuses:
         async def work(connection: AsyncConnection) -> Sequence[Any]:
             return (await connection.execute(query)).all()
 
-        return tuple(_row(row) for row in await self._database.read(work))
+        return tuple(_row(row) for row in await self._database.read(work, STATUSES))
 
 
 def _is(key: StatusKey) -> ColumnElement[bool]:
@@ -193,8 +208,11 @@ def _is(key: StatusKey) -> ColumnElement[bool]:
 def _columns(row: StatusRow) -> dict[str, Any]:
     key = row.key
     columns: dict[str, Any] = {name: getattr(row, name) for name in _PLAIN} | {name: list(getattr(row, name)) for name in _LISTS}
-    columns |= {"user": key.user, "host": key.scope.host, "path": key.scope.path, "fingerprint": key.fingerprint, "row": key.row}
-    return columns
+    return columns | _key_columns(key)
+
+
+def _key_columns(key: StatusKey) -> dict[str, Any]:
+    return {"user": key.user, "host": key.scope.host, "path": key.scope.path, "fingerprint": key.fingerprint, "row": key.row}
 
 
 def _row(row: Any) -> StatusRow:

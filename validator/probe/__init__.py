@@ -22,6 +22,8 @@ from validator.ledger.budgets import BudgetClass, Reservation, Spent
 from validator.logs import hide_too
 from validator.probe.base import Begun, Inquiry, Probed, hidden
 from validator.probe.health import answered_as_usual, is_basic, opinion_due, recalled
+from validator.probe.lanes import Lanes, pausing
+from validator.probe.lessons import Lessons
 from validator.probe.places import Places, may_have_counted, opinion_may_have_counted
 from validator.probe.reach import plan_of, provider_of, reach_of, settings_of
 from validator.probe.recall import Recall, budget_class
@@ -31,7 +33,6 @@ from validator.providers.plan import Ask, Auth, Seen, login, ping
 from validator.providers.questions import next_ask
 from validator.registry.base import Transport
 from validator.registry.client import Pair, RegistryClient
-from validator.registry.pace import Lane, lane_of
 from validator.registry.proxy import ProxyRules
 from validator.registry.reach import Reach
 from validator.sealing import Fingerprint, Fingerprinter
@@ -57,7 +58,10 @@ class Probe:
     random: Random
     proxies: ProxyRules = field(default_factory=ProxyRules)
     on_exchange: Callable[[str, Exchange], None] | None = None
-    _lanes: dict[str, Lane] = field(default_factory=dict)
+    _lanes: Lanes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._lanes = Lanes(self.settings, self.sleep, self.monotonic)
 
     async def ask(self, inquiry: Inquiry) -> Probed:
         """The verdict about `inquiry`, with its evidence; what it taught is in the ledger. Raises StoreLost and our own bugs."""
@@ -68,7 +72,7 @@ class Probe:
         with hidden(pairs.values()):
             provider, evidence = await self._converse(inquiry, provider, begun.reach, begun.evidence, pairs, recall, fingerprint)
         verdict = decide(evidence, provider.traits, provider.table)
-        await recall.remember(evidence, provider, fingerprint, self.now(), proven=verdict.outcome is Outcome.VALID)
+        await Lessons(self.ledger, inquiry.host).remember(evidence, provider, fingerprint, self.now(), proven=verdict.outcome is Outcome.VALID)
         return Probed(inquiry=inquiry, verdict=verdict, evidence=evidence, provider=provider, fingerprint=fingerprint or "")
 
     async def recalled(self, inquiry: Inquiry, within_s: float) -> tuple[Verdict, datetime] | None:
@@ -147,7 +151,7 @@ class Probe:
                 self.on_exchange(inquiry.host, exchange)
             evidence = evidence.plus(exchange)
             if exchange.step is Step.PING:
-                await recall.heard(evidence, provider, self.now())
+                await Lessons(self.ledger, inquiry.host).heard(evidence, provider, self.now())
             if inquiry.watch is not None:
                 inquiry.watch(evidence, provider)
         return provider, evidence
@@ -157,7 +161,7 @@ class Probe:
     ) -> Exchange:  # fmt: skip
         """Send one ask in its lane's turn, its login reserved in the budget; or say why it was not sent."""
         subject = evidence.subject
-        lane = self._lane(client.reach.dialled(ask.url), provider, subject.host, ask)
+        lane = self._lanes.of(client.reach.dialled(ask.url), provider, subject.host, ask)
         if ask.step is Step.ELSEWHERE:
             other = Host(evidence.known.elsewhere_host)
             client = replace(client, reach=self._reach(other, provider_of(self.settings, other, None)))
@@ -165,7 +169,7 @@ class Probe:
         if not login:
             async with lane.slot(subject.asker):
                 sent = await self._introspected(ask, client, provider) if ask.step is Step.OPINION else await client.send(ask)
-                return _pausing(lane, sent, provider)
+                return pausing(lane, sent, provider)
         pair = client.pairs[ask.party]
         name = str(self.fingerprinter.name(subject.host, pair.username))
         mark = str(fingerprint) if ask.party is Party.SUBJECT and fingerprint is not None else name
@@ -186,7 +190,7 @@ class Probe:
                 lane.judged(name, mark, True)
             elif exchange.status in (401, 403):
                 lane.judged(name, mark, False)
-        return _pausing(lane, exchange, provider)
+        return pausing(lane, exchange, provider)
 
     async def _introspected(self, ask: Ask, client: RegistryClient, provider: Provider) -> Exchange:
         """One question to the vendor's introspection, within its own limit of bad secrets (registries/ghcr.md 5)."""
@@ -255,27 +259,6 @@ class Probe:
         proxies = self.proxies if settings_of(self.settings, host).proxy else ProxyRules()
         return reach_of(self.settings, host, provider, proxies)
 
-    def _lane(self, url: URL, provider: Provider, host: str, ask: Ask) -> Lane:
-        """The lane of the host that is dialled: the registry's own, its token server's where it has one, its introspection's."""
-        place = f"{url.host}:{url.port}"
-        pace = provider.pace
-        about = provider.introspection
-        if ask.step in (Step.OPINION, Step.DETAIL) and about is not None:
-            place, pace = (
-                f"{place} introspection",
-                replace(pace, per_second=about.per_second, burst=about.burst, preflight_burst=about.burst, in_flight=1),
-            )
-        elif provider.token_pace is not None and ask.step in (Step.LOGIN, Step.SCOPED):
-            place = f"{host} token"
-            if "per_second" not in settings_of(self.settings, Host(host)).pace.model_fields_set:
-                pace = replace(pace, per_second=provider.token_pace[0], burst=provider.token_pace[1], in_flight=2)
-        else:
-            place = str(host) if ask.step is not Step.ELSEWHERE else place
-        lane = self._lanes.get(place)
-        if lane is None:
-            lane = self._lanes[place] = lane_of(pace, self.sleep, self.monotonic)
-        return lane
-
     async def _elsewhere(self, host: Host) -> tuple[str, URL] | None:
         other = await self.ledger.challenges.other_than(host)
         if other is None:
@@ -283,18 +266,3 @@ class Probe:
         if other is None:
             return None
         return other, self._reach(Host(other), provider_of(self.settings, Host(other), None)).registry / "v2/"
-
-
-def _pausing(lane: Lane, exchange: Exchange, provider: Provider) -> Exchange:
-    """The exchange; its lane is left alone for as long as the registry asks, or as its provider says after such an answer."""
-    reason, closing = read(exchange, provider.traits.rows).reason, provider.traits.closed_for_s
-    all_wait = exchange.status == 429 and not (reason is Reason.ACCOUNT_LOCKED and reason not in closing)  # a lock is one account's
-    told = all_wait or reason is Reason.THROTTLED or (exchange.status == 403 and exchange.step in (Step.OPINION, Step.DETAIL))
-    asked = exchange.retry_after_s if told and exchange.retry_after_s is not None else 0.0
-    closed = closing.get(reason, 0.0) if reason is not None else 0.0
-    if reason is Reason.ADDRESS_BANNED:
-        if exchange.status is not None:
-            lane.ban(closed)
-        return exchange
-    lane.pause(max(asked, closed))
-    return exchange

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from typing import Final
 
 from yarl import URL
 
 from validator.credential import Credential, Host
-from validator.evidence import Asker, Evidence
+from validator.evidence import Asker, Demand, Evidence, Step
+from validator.ledger.controls import ControlKey
 from validator.logs import hiding
 from validator.protocol.manifest import Platform
 from validator.protocol.reference import Reference
@@ -18,7 +20,12 @@ from validator.providers import Provider
 from validator.registry.client import Pair
 from validator.registry.reach import Reach
 from validator.sealing import Fingerprint
-from validator.verdict import Verdict
+from validator.verdict import Reason, Verdict
+
+ILL: Final = frozenset({Reason.SERVER_ERROR, Reason.TIMEOUT})
+"""Answers to a login that are signs of a registry's illness."""
+CONTROLLED: Final = (Step.LOGIN, Step.SCOPED, Step.PULL)
+"""Steps at which a made-up secret may be asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,3 +88,14 @@ def is_loopback(url: URL) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def control_key(host: str, demand: Demand, step: Step, repository: str = "") -> ControlKey:
+    """Where a control at `step` is kept that was made under `demand`."""
+    realm = str(demand.realm) if demand.realm is not None else ""
+    return ControlKey(host=host, realm=realm, service=demand.service, scheme=demand.scheme, step=str(step), repository=repository)
+
+
+def opinion_key(host: str, provider: Provider) -> ControlKey:
+    """Where the control of a vendor's introspection is kept."""
+    return ControlKey(host=host, realm="", service=provider.key, scheme="introspection", step=str(Step.OPINION))

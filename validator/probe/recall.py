@@ -1,34 +1,31 @@
-"""What the ledger knows before a probe, and what a probe leaves in it."""
+"""What the ledger knows before a probe."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from yarl import URL
 
-from validator.evidence import Control, Demand, Evidence, Known, ManifestSeen, Opinion, OpinionSeen, Party, Step
+from validator.evidence import Control, Demand, Known, ManifestSeen, Opinion, OpinionSeen, Step
 from validator.ledger import Ledger
 from validator.ledger.budgets import BudgetClass
 from validator.ledger.controls import AnonymousMade, AnonymousResult, ControlKey, ControlMade, ControlResult
 from validator.ledger.facts import FingerprintFacts
 from validator.ledger.illness import Sign
+from validator.probe.base import CONTROLLED, ILL, control_key, opinion_key
 from validator.protocol.manifest import Child, ManifestFacts, ManifestKind, Platform
 from validator.providers import Provider
 from validator.registry.reach import Reach, bearer_demand
 from validator.sealing import Fingerprint
-from validator.verdict import Meaning, Reason, read
-from validator.verdict.controls import anonymous_control
-from validator.verdict.findings import pull_reading, secret_reading
+from validator.verdict import Reason
 
 ILL_FOR: Final = timedelta(minutes=15)
 ANONYMOUS_FRESH: Final = timedelta(hours=24)
 OPINION_FRESH: Final = timedelta(days=7)
 ENDS_SOON: Final = timedelta(days=30)
-_ILL: Final = frozenset({Reason.SERVER_ERROR, Reason.TIMEOUT})
-_STEPS: Final = (Step.LOGIN, Step.SCOPED, Step.PULL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ class Recall:
         if kept is not None and now - kept.at <= ANONYMOUS_FRESH:
             anonymous = {AnonymousResult.REFUSED: Control.REFUSED, AnonymousResult.OPEN: Control.ACCEPTED}.get(kept.result, Control.UNCLEAR)
         nowhere = [sign.at for sign in signs if sign.kind == Reason.DNS_NXDOMAIN]
-        opinion_control = made.get(_opinion_key(self.host, provider))
+        opinion_control = made.get(opinion_key(self.host, provider))
         return Known(
             durable=self.ledger.durable,
             challenge=fresh,
@@ -79,7 +76,7 @@ class Recall:
             opinion=_opinion(facts, now),
             was_registry=demand is not None,  # a host's challenge is kept for ever
             nxdomain_age_s=_age(nowhere[0], now) if nowhere else None,
-            ill=any(sign.kind in _ILL and now - sign.at <= ILL_FOR for sign in signs),
+            ill=any(sign.kind in ILL and now - sign.at <= ILL_FOR for sign in signs),
             banned_left_s=_banned_left_s(provider, signs, now),
             elsewhere=elsewhere[1] if elsewhere is not None else None,
             elsewhere_host=elsewhere[0] if elsewhere is not None else "",
@@ -101,100 +98,6 @@ class Recall:
             return None
         return _unpacked(kept[0], kept[1][0])
 
-    async def remember(
-        self, evidence: Evidence, provider: Provider, fingerprint: Fingerprint | None, now: datetime, *, proven: bool
-    ) -> None:  # fmt: skip
-        """Keep what this evidence shows: challenge, controls, facts of the secret, platforms, signs of illness.
-
-        `proven`: the verdict is `valid`, so that the secret counts as one that was good. All of it is kept, or nothing.
-        """
-        if evidence.exchanges:
-            await self.ledger.together(
-                lambda ledger: replace(self, ledger=ledger)._remember(evidence, provider, fingerprint, now, proven=proven)
-            )  # fmt: skip
-
-    async def _remember(
-        self, evidence: Evidence, provider: Provider, fingerprint: Fingerprint | None, now: datetime, *, proven: bool
-    ) -> None:  # fmt: skip
-        ledger, traits = self.ledger, provider.traits
-        demand, _ = evidence.challenged()
-        await self.heard(evidence, provider, now)
-        for exchange in evidence.of(*_STEPS, party=Party.CONTROL):
-            result = _control_result(read(exchange, traits.rows).meaning)
-            if result is not None:
-                key = _key(self.host, demand or Demand(scheme="basic"), exchange.step, exchange.repository)
-                await ledger.controls.put(key, result, detail=str(exchange.status or ""), now=now)
-        about = evidence.last(Step.OPINION, party=Party.CONTROL)
-        if about is not None and about.opinion is not None and about.opinion.opinion is not Opinion.SILENT:
-            refused = about.opinion.opinion is Opinion.AGREES
-            result = ControlResult.REFUSED if refused else ControlResult.ACCEPTED
-            await ledger.controls.put(_opinion_key(self.host, provider), result, detail=str(about.status or ""), now=now)
-        await self._remember_image(evidence, provider, fingerprint, now)
-        for exchange in evidence.exchanges:
-            reason = read(exchange, traits.rows).reason
-            kept = reason in _ILL or (reason is Reason.ADDRESS_BANNED and exchange.status is not None)
-            if kept and exchange.step in (Step.LOGIN, Step.SCOPED):
-                await ledger.illness.add(self.host, str(reason), now=now)
-        if any(e.failure is not None and e.failure.value == Reason.DNS_NXDOMAIN for e in evidence.of(Step.PING)):
-            await ledger.illness.add(self.host, Reason.DNS_NXDOMAIN, now=now)
-        if fingerprint is not None:
-            await self._remember_secret(evidence, provider, fingerprint, proven)
-
-    async def heard(self, evidence: Evidence, provider: Provider, now: datetime) -> None:
-        """Keep the challenge that this evidence shows: at once, for others may wait to ask there."""
-        demand, _ = evidence.challenged()
-        asked = [e for e in evidence.of(Step.PING, Step.PULL, party=Party.ANONYMOUS) if e.demand is not None and not e.authorized]
-        shown = any(read(e, provider.traits.rows).meaning is not Meaning.UNKNOWN for e in asked)
-        if shown and demand is not None and demand.fault is None:
-            realm, recognised = str(demand.realm or demand.label), provider.key if provider.recognise is not None else ""
-            await self.ledger.challenges.put(
-                self.host, scheme=demand.scheme, realm=realm, service=demand.service, scope=demand.scope, provider=recognised, now=now
-            )  # fmt: skip
-
-    async def _remember_image(self, evidence: Evidence, provider: Provider, fingerprint: Fingerprint | None, now: datetime) -> None:
-        subject, ledger = evidence.subject, self.ledger
-        if not subject.repository:
-            return
-        asked = [e for e in evidence.of(Step.SCOPED, Step.PULL, party=Party.ANONYMOUS) if e.repository == subject.repository]
-        result = anonymous_control(evidence, provider.traits)
-        if asked and result is not Control.UNCLEAR:
-            name = AnonymousResult.OPEN if result is Control.ACCEPTED else AnonymousResult.REFUSED
-            await ledger.anonymous_controls.put(self.host, subject.repository, name, status=asked[-1].status, now=now)
-        if fingerprint is not None and not subject.anonymous and pull_reading(evidence, provider.traits).meaning is Meaning.READABLE:
-            await ledger.repositories.add(fingerprint, subject.repository, now=now)
-        for exchange in evidence.of(Step.MANIFEST, Step.CONFIG):
-            seen = exchange.manifest
-            if seen is not None and seen.facts is not None and seen.digest is not None:
-                config = next((e.manifest.platform for e in evidence.of(Step.CONFIG) if e.manifest is not None), None)
-                if seen.facts.kind is ManifestKind.INDEX or config is not None:
-                    await ledger.platforms.put(seen.digest, seen.kind, [_packed(seen.facts, config)])
-
-    async def _remember_secret(self, evidence: Evidence, provider: Provider, fingerprint: Fingerprint, proven: bool) -> None:
-        facts = self.ledger.facts
-        # a scoped login alone says nothing of the secret where anybody gets a scoped token (Harbor)
-        judged = proven or provider.traits.scope_blind or bool(evidence.of(Step.LOGIN, party=Party.SUBJECT))
-        accepted = judged and secret_reading(evidence, provider.traits).meaning is Meaning.ACCEPTED
-        for exchange in evidence.of(Step.LOGIN, Step.SCOPED, Step.OPINION, party=Party.SUBJECT):
-            at = datetime.fromtimestamp(exchange.at, UTC)
-            if exchange.step is Step.OPINION:
-                seen = exchange.opinion
-                if seen is not None and seen.opinion is Opinion.KNOWS:
-                    packed = {"kind": seen.kind, "owner": seen.owner, "never_expires": seen.never_expires}
-                    await facts.introspected(self.host, fingerprint, scopes=seen.scopes, expires_at=seen.expires_at, opinion=packed, now=at)
-                continue
-            match read(exchange, provider.traits.rows).meaning:
-                case Meaning.REFUSED | Meaning.BROKEN if exchange.authorized:
-                    await facts.refused(self.host, fingerprint, now=at)
-                case Meaning.DENIED if exchange.step is Step.LOGIN:
-                    await facts.denied(self.host, fingerprint, now=at)
-                case _ if exchange.authorized and not accepted:
-                    await facts.asked(self.host, fingerprint, now=at)
-                case _:
-                    continue
-        if accepted:
-            last = evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT)[-1]
-            await facts.accepted(self.host, fingerprint, proven=proven, now=datetime.fromtimestamp(last.at, UTC))
-
 
 def _controls(
     host: str, made: Mapping[ControlKey, ControlMade], demand: Demand | None, repository: str, since: datetime
@@ -202,8 +105,8 @@ def _controls(
     """What the controls made from `since` on say of each step, and whether a scoped one was accepted for any repository."""
     found: dict[Step, Control] = {}
     anyone = False
-    for step in _STEPS:
-        wanted = _key(host, demand if demand is not None else Demand(scheme="basic"), step)
+    for step in CONTROLLED:
+        wanted = control_key(host, demand if demand is not None else Demand(scheme="basic"), step)
         young = {key.repository: kept for key, kept in made.items() if replace(key, repository="") == wanted and kept.at >= since}
         if step is Step.SCOPED:
             anyone = any(kept.result is ControlResult.ACCEPTED for kept in young.values())
@@ -222,15 +125,6 @@ def budget_class(known: Known) -> BudgetClass:
     return BudgetClass.FORMER if known.ever_valid else BudgetClass.NEW
 
 
-def _key(host: str, demand: Demand, step: Step, repository: str = "") -> ControlKey:
-    realm = str(demand.realm) if demand.realm is not None else ""
-    return ControlKey(host=host, realm=realm, service=demand.service, scheme=demand.scheme, step=str(step), repository=repository)
-
-
-def _opinion_key(host: str, provider: Provider) -> ControlKey:
-    return ControlKey(host=host, realm="", service=provider.key, scheme="introspection", step=str(Step.OPINION))
-
-
 def _control(result: ControlResult, detail: str) -> Control:
     match result:
         case ControlResult.REFUSED:
@@ -239,14 +133,6 @@ def _control(result: ControlResult, detail: str) -> Control:
             return Control.ACCEPTED
         case ControlResult.UNCLEAR:
             return Control.UNCLEAR
-
-
-def _control_result(meaning: Meaning) -> ControlResult | None:
-    if meaning in (Meaning.ACCEPTED, Meaning.ADMITTED, Meaning.READABLE, Meaning.TAG_MISSING):
-        return ControlResult.ACCEPTED
-    if meaning in (Meaning.REFUSED, Meaning.BROKEN, Meaning.ALIVE, Meaning.STALE, Meaning.DENIED):
-        return ControlResult.REFUSED
-    return None
 
 
 def _banned_left_s(provider: Provider, signs: tuple[Sign, ...], now: datetime) -> float:
@@ -277,13 +163,6 @@ def _opinion(facts: FingerprintFacts | None, now: datetime) -> OpinionSeen | Non
         opinion=Opinion.KNOWS, scopes=facts.scopes, kind=str(said.get("kind", "")), owner=str(said.get("owner", "")),
         expires_at=facts.expires_at, never_expires=bool(said.get("never_expires")),
     )  # fmt: skip
-
-
-def _packed(facts: ManifestFacts, config: Platform | None) -> dict[str, Any]:
-    children = [
-        {"digest": c.digest, "media_type": c.media_type, "platform": asdict(c.platform) if c.platform is not None else None} for c in facts.children
-    ]
-    return {"children": children, "config": asdict(config) if config is not None else None, "without": facts.without_platform}
 
 
 def _unpacked(kind: str, kept: Mapping[str, Any]) -> ManifestSeen | None:

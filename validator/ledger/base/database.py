@@ -1,18 +1,23 @@
-"""The database that the ledger's tables are in: one writer, readers beside it, and the sentences for what goes wrong there."""
+"""The database that the ledger's tables are in: one writer, readers beside it, writes that wait a moment, and the sentences for
+what goes wrong there.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from sqlalchemy import Table
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from validator.errors import StoreError, StoreLost
+from validator.ledger.base.behind import AFTER_S, MOST, TOO_MANY, Batch, Change, Write
 
 Made = TypeVar("Made")
 
@@ -23,6 +28,11 @@ class Database:
     Every call is one transaction in a task of its own: cancelled half-way, a running statement would keep the write lock
     (dependencies.md 4), so it is finished, and only then is the caller cancelled. Raises StoreError where the operator
     can help (locked, damaged, read-only), StoreLost where the database went away or the disk is full.
+
+    `keep` is for rows that many make at once. While `behind` is open they wait up to a second for each other and are written
+    in one transaction, those of one call always together: `keep(Write(STATUS, …), Write(HISTORY, …), Write(PROGRESS, …))` is
+    all there after a crash, or nothing of it. Who reads or writes a table says so (`read(work, TABLE)`) and finds there what
+    waits; a row that must not be forgotten is kept with `at_once=True`, and everything that waits goes with it.
     """
 
     def __init__(self, *, path: Path, reader: AsyncEngine, writer: AsyncEngine | None, durable: bool) -> None:
@@ -31,14 +41,22 @@ class Database:
         self._reader = reader
         self._writer = writer
         self._inode = path.stat().st_ino
+        self._waiting = Batch()
+        self._in_writing: Batch | None = None
+        self._flusher: asyncio.Task[None] | None = None
+        self._some = asyncio.Event()
+        self._many = asyncio.Event()
+        self._fault: StoreError | StoreLost | None = None
 
     @property
     def read_only(self) -> bool:
         """True if every write raises."""
         return self._writer is None
 
-    async def read(self, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
-        """Run `work` on one snapshot."""
+    async def read(self, work: Callable[[AsyncConnection], Awaitable[Made]], *tables: Table) -> Made:
+        """Run `work` on one snapshot, which holds what waits for `tables`."""
+        if self._waits_for(tables):
+            await self.flush()
 
         async def run() -> Made:
             async with self._reader.connect() as connection:
@@ -46,18 +64,109 @@ class Database:
 
         return await self._finished(run())
 
-    async def write(self, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
-        """Run `work` in BEGIN IMMEDIATE: what it reads cannot change before what it writes; all of it is kept, or nothing."""
+    async def write(self, work: Callable[[AsyncConnection], Awaitable[Made]], *tables: Table) -> Made:
+        """Run `work` in BEGIN IMMEDIATE: what it reads cannot change before what it writes; all of it is kept, or nothing.
+
+        What waits for `tables` is written before, in the same transaction.
+        """
         writer = self._writer
         if writer is None:
             raise StoreError(f"the database {self.path} is open for reading only; run without read-only access to change it")
         self._present()
 
         async def run() -> Made:
-            async with writer.begin() as connection:
+            async with writer.connect() as connection, self._taken(tables) as batch, connection.begin():
+                if batch is not None:
+                    await batch.make(connection)
                 return await work(connection)
 
         return await self._finished(run())
+
+    async def keep(self, *writes: Write | Change, at_once: bool = False) -> None:
+        """Write these in one transaction: now, or while `behind` is open within a second, unless `at_once`.
+
+        Raises what `write` does; also, once, for a write of before that failed behind its caller's back. What could not be
+        written waits on, and is tried again.
+        """
+        flusher = self._flusher
+        if not writes:
+            return
+        if flusher is None:
+            batch = Batch()
+            for one in writes:
+                batch.add(one)
+            await self.write(batch.make)
+            return
+        for one in writes:
+            self._waiting.add(one)
+        if at_once or self._waiting.count >= TOO_MANY:
+            await self.flush()
+        if self._waiting.count:
+            self._some.set()
+        if self._waiting.count >= MOST:
+            self._many.set()
+        if flusher.done():
+            flusher.result()
+        if self._fault is not None:
+            fault_of_before, self._fault = self._fault, None
+            raise fault_of_before
+
+    async def flush(self) -> None:
+        """Write everything that waits. Raises what `write` does; what was not written waits on."""
+        batch = self._waiting if self._waiting.count else self._in_writing
+        if batch is not None:
+            await self.write(_nothing, *batch.tables)
+            self._fault = None
+
+    @asynccontextmanager
+    async def behind(self, after_s: float = AFTER_S) -> AsyncIterator[None]:
+        """While this is open, what is kept waits up to `after_s` seconds; on leaving everything is written. May be nested."""
+        if self._flusher is not None or self.read_only:
+            yield
+            return
+        self._flusher = asyncio.create_task(self._flush_for_ever(after_s))
+        try:
+            yield
+        finally:
+            flusher, self._flusher = self._flusher, None
+            flusher.cancel()
+            with suppress(asyncio.CancelledError):
+                await flusher
+            await self.flush()
+
+    async def _flush_for_ever(self, after_s: float) -> None:
+        while True:
+            await self._some.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(after_s):
+                    await self._many.wait()
+            self._some.clear()
+            self._many.clear()
+            try:
+                await self.flush()
+            except (StoreError, StoreLost) as error:
+                self._fault = error
+                self._some.set()
+
+    def _waits_for(self, tables: tuple[Table, ...]) -> bool:
+        return any(batch is not None and not batch.tables.isdisjoint(tables) for batch in (self._waiting, self._in_writing))
+
+    @asynccontextmanager
+    async def _taken(self, tables: tuple[Table, ...]) -> AsyncIterator[Batch | None]:
+        """Everything that waits, if any of it is for `tables`; it waits on, before what came meanwhile, if the block raises."""
+        if not self._waits_for(tables):
+            yield None
+            return
+        batch, self._waiting = self._waiting, Batch()
+        self._in_writing = batch
+        try:
+            yield batch
+        except BaseException:
+            batch.extend(self._waiting)
+            self._waiting = batch
+            raise
+        finally:
+            self._in_writing = None
 
     async def scrub(self) -> None:
         """Move the write-ahead log into the file and empty it, so that no bytes of deleted rows stay; best effort beside readers."""
@@ -96,6 +205,10 @@ class Database:
             raise
         except (DBAPIError, PoolTimeout, sqlite3.Error, OSError, UnicodeEncodeError) as error:
             raise fault(error, self.path) from None
+
+
+async def _nothing(connection: AsyncConnection) -> None:
+    """Nothing more than what waits."""
 
 
 _FAULTS: Final[Mapping[int, tuple[type[StoreError] | type[StoreLost], str]]] = {

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, Dialect, Index, Integer, MetaData, Table, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Column, DateTime, Dialect, Index, Insert, Integer, MetaData, Table, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import ColumnElement, case
@@ -218,13 +218,18 @@ async def upsert(
 
     `values` are all columns of one row or of many; raises what SQLAlchemy raises.
     """
+    await connection.execute(inserted(connection.dialect.name, table, changes), values)
+
+
+def inserted(dialect: str, table: Table, changes: Callable[[Any], Mapping[str, Any]] | None = None) -> Insert:
+    """The statement of `upsert` for a database of this kind: it may be built once and executed with many rows."""
     makers: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-    insert = makers[connection.dialect.name](table)
+    insert = makers[dialect](table)
     index = [column.name for column in table.primary_key]
     others = [column.name for column in table.c if column.name not in index]
     new = changes(insert.excluded) if changes else {name: insert.excluded[name] for name in others}
-    statement = insert.on_conflict_do_update(index_elements=index, set_=new) if new else insert.on_conflict_do_nothing()
-    await connection.execute(statement, values)
+    made: Insert = insert.on_conflict_do_update(index_elements=index, set_=new) if new else insert.on_conflict_do_nothing()
+    return made
 
 
 def later(old: ColumnElement[datetime | None], new: ColumnElement[datetime | None]) -> ColumnElement[datetime | None]:

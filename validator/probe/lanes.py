@@ -1,0 +1,63 @@
+"""Which lane a request stands in, and how long a lane is left alone after an answer. registries/README.md 8."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+
+from yarl import URL
+
+from validator.config import Settings
+from validator.credential import Host
+from validator.evidence import Exchange, Step
+from validator.probe.reach import settings_of
+from validator.providers import Provider
+from validator.providers.plan import Ask
+from validator.registry.pace import Lane, lane_of
+from validator.verdict import Reason, read
+
+
+@dataclass(slots=True)
+class Lanes:
+    """The lanes of one process."""
+
+    settings: Settings
+    sleep: Callable[[float], Awaitable[None]]
+    monotonic: Callable[[], float]
+    _lanes: dict[str, Lane] = field(default_factory=dict)
+
+    def of(self, url: URL, provider: Provider, host: str, ask: Ask) -> Lane:
+        """The lane of the host that is dialled: the registry's own, its token server's where it has one, its introspection's."""
+        place = f"{url.host}:{url.port}"
+        pace = provider.pace
+        about = provider.introspection
+        if ask.step in (Step.OPINION, Step.DETAIL) and about is not None:
+            place, pace = (
+                f"{place} introspection",
+                replace(pace, per_second=about.per_second, burst=about.burst, preflight_burst=about.burst, in_flight=1),
+            )
+        elif provider.token_pace is not None and ask.step in (Step.LOGIN, Step.SCOPED):
+            place = f"{host} token"
+            if "per_second" not in settings_of(self.settings, Host(host)).pace.model_fields_set:
+                pace = replace(pace, per_second=provider.token_pace[0], burst=provider.token_pace[1], in_flight=2)
+        else:
+            place = str(host) if ask.step is not Step.ELSEWHERE else place
+        lane = self._lanes.get(place)
+        if lane is None:
+            lane = self._lanes[place] = lane_of(pace, self.sleep, self.monotonic)
+        return lane
+
+
+def pausing(lane: Lane, exchange: Exchange, provider: Provider) -> Exchange:
+    """The exchange; its lane is left alone for as long as the registry asks, or as its provider says after such an answer."""
+    reason, closing = read(exchange, provider.traits.rows).reason, provider.traits.closed_for_s
+    all_wait = exchange.status == 429 and not (reason is Reason.ACCOUNT_LOCKED and reason not in closing)  # a lock is one account's
+    told = all_wait or reason is Reason.THROTTLED or (exchange.status == 403 and exchange.step in (Step.OPINION, Step.DETAIL))
+    asked = exchange.retry_after_s if told and exchange.retry_after_s is not None else 0.0
+    closed = closing.get(reason, 0.0) if reason is not None else 0.0
+    if reason is Reason.ADDRESS_BANNED:
+        if exchange.status is not None:
+            lane.ban(closed)
+        return exchange
+    lane.pause(max(asked, closed))
+    return exchange
