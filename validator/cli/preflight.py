@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, assert_never
 
 import typer
 
-from validator.cli.base.options import AllowPrivate, CaFile, Ephemeral, Format, FormatOption, Leave, PlainHttp, RealmHost, read_settings
-from validator.cli.base.running import fail, leave, put, run, say
+from validator.cli.base.options import (
+    AllowPrivate,
+    CaFile,
+    Ephemeral,
+    Leave,
+    PlainHttp,
+    RealmHost,
+    ReportFormat,
+    ReportFormatOption,
+    read_settings,
+)
+from validator.cli.base.running import guarded, leave, put, run, say
 
 if TYPE_CHECKING:
-    from validator.preflight import Foretelling
+    from validator.config import Settings
+    from validator.preflight import Foretelling, Wanted
+    from validator.workload import Workload
 
 
 class Unknown(StrEnum):
@@ -26,11 +40,19 @@ class Unknown(StrEnum):
 
 def preflight(
     images: Annotated[list[str] | None, typer.Argument(help="Images, as a workflow names them.", metavar="IMAGE...")] = None,
+    workflow: Annotated[
+        list[str] | None,
+        typer.Option("--workflow", help="An OSMO workflow, Kubernetes manifest or compose file; -: standard input. May be repeated.", metavar="FILE"),
+    ] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A template's value. May be repeated.", metavar="NAME=VALUE")] = None,
+    set_string: Annotated[list[str] | None, typer.Option("--set-string", help="The same, never a number.", metavar="NAME=VALUE")] = None,
     user: Annotated[str | None, typer.Option("--user", help="Whose credentials.", metavar="NAME")] = None,
-    platform: Annotated[str | None, typer.Option("--platform", help="The nodes' platform, such as linux/amd64.", metavar="P")] = None,
+    platform: Annotated[
+        str | None, typer.Option("--platform", help="The nodes' platform, such as linux/amd64, or its name in the settings.", metavar="P")
+    ] = None,
     deadline: Annotated[float | None, typer.Option("--deadline", help="Seconds; what is not known by then is unknown.", metavar="S")] = None,
     on_unknown: Annotated[Unknown | None, typer.Option("--on-unknown", help="Exit code for unknown: 3, 0 or 1.")] = None,
-    format_: FormatOption = Format.TEXT,
+    format_: ReportFormatOption = ReportFormat.TEXT,
     plain_http: PlainHttp = None,
     allow_private: AllowPrivate = None,
     realm_host: RealmHost = None,
@@ -38,33 +60,85 @@ def preflight(
     ephemeral: Ephemeral = False,
 ) -> None:
     """Say for every IMAGE whether a cluster will pull it with this user's credentials, and if not, why."""
-    from validator.errors import UsageError
-
-    if not images:
-        fail(UsageError("name at least one image."))
-    if deadline is not None and not 0 < deadline <= 3600:
-        fail(UsageError("--deadline must be more than 0 and at most 3600 seconds."))
     allowed = Leave(plain_http or (), allow_private or (), realm_host or (), ca_file or ())
-    shown, code = run(lambda: _preflight(images, user, platform, deadline, on_unknown, allowed, ephemeral=ephemeral))
-    put(json.dumps(shown) if format_ is Format.JSON else _text(shown))
+    asked = guarded(lambda: _asked(images or [], workflow or [], set_ or [], set_string or [], platform, deadline, allowed))
+    shown, code = run(lambda: _preflight(asked, user, on_unknown, format_, ephemeral=ephemeral))
+    put(shown)
     leave(code)
 
 
-async def _preflight(
-    images: list[str], user: str | None, platform: str | None, deadline: float | None, on_unknown: Unknown | None, allowed: Leave, *, ephemeral: bool
-) -> tuple[dict[str, Any], int]:  # fmt: skip
-    from validator.app import open_app, open_kept
-    from validator.cli.base.options import this_user
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the command line asks: the images of arguments and files, and the settings of this run."""
+
+    wanted: tuple[Wanted, ...]
+    settings: Settings
+    deadline_s: float
+
+
+def _asked(
+    images: list[str], files: list[str], values: list[str], strings: list[str], platform: str | None, deadline: float | None, allowed: Leave
+) -> _Asked:  # fmt: skip
+    """Read the files before anything is asked. Raises UsageError and ConfigError, one sentence each."""
     from validator.errors import UsageError
-    from validator.preflight import Preflight, Wanted, foretelling_json
-    from validator.protocol.manifest import parse_platform
+    from validator.preflight import Wanted
+    from validator.preflight.wanted import given_platforms, wanted_in
+
+    if not images and not files:
+        raise UsageError("name at least one image, or a file with --workflow.")
+    if deadline is not None and not 0 < deadline <= 3600:
+        raise UsageError("--deadline must be more than 0 and at most 3600 seconds.")
+    given, texts = _pairs(values, "--set"), _pairs(strings, "--set-string")
+    workloads = [_workload(file, given, texts) for file in dict.fromkeys(files)]
+    named = [*images, *(one.image for workload in workloads for one in workload.named if one.unrendered is None)]
+    settings = read_settings(allowed, _hosts(named))
+    names = settings.preflight.platforms
+    default = given_platforms(platform, names)
+    wanted = [Wanted(image=image, platforms=default) for image in images]
+    first_group = 1
+    for workload in workloads:
+        wanted += wanted_in(workload, names, default, first_group=first_group)
+        first_group += max(len(workload.groups), 1)
+    return _Asked(tuple(wanted), settings, deadline if deadline is not None else settings.preflight.deadline_s)
+
+
+def _pairs(texts: list[str], option: str) -> dict[str, str]:
+    from validator.errors import UsageError
+
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} must be NAME=VALUE.")
+        pairs[name] = value
+    return pairs
+
+
+def _workload(file: str, values: dict[str, str], strings: dict[str, str]) -> Workload:
+    import sys
+
+    from validator.errors import UsageError
+    from validator.workload import MAX_BYTES, read_workload
 
     try:
-        platforms = (parse_platform(platform),) if platform is not None else ()
-    except ValueError as error:
-        raise UsageError(f"--platform: {error}.") from None
-    owner = this_user(user)
-    settings = read_settings(allowed, _hosts(images))
+        if file == "-":
+            text = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with Path(file).open("rb") as stream:
+                text = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageError(f"--workflow {file} cannot be read: {error.strerror}; correct the path.") from None
+    except ValueError:
+        raise UsageError("--workflow names no file that there can be; correct the path.") from None
+    return read_workload(text, file, values=values, strings=strings)
+
+
+async def _preflight(asked: _Asked, user: str | None, on_unknown: Unknown | None, format_: ReportFormat, *, ephemeral: bool) -> tuple[str, int]:
+    from validator.app import open_app, open_kept
+    from validator.cli.base.options import this_user
+    from validator.preflight import Preflight
+
+    owner, settings = this_user(user), asked.settings
     started = time.monotonic()
     async with open_app(settings, ephemeral=ephemeral, must_keep=False) as app:
         if app.opened.warning:
@@ -72,13 +146,27 @@ async def _preflight(
         async with open_kept(settings, app.opened) as store:
             held = [one async for one in store.credentials(owner)]
         async with Preflight(app.probe, settings.preflight.auths_key) as preflight:
-            told = await preflight.foretell(
-                [Wanted(image=image, platforms=platforms) for image in images],
-                held,
-                deadline_s=deadline if deadline is not None else settings.preflight.deadline_s,
-            )
-    shown = foretelling_json(told, (time.monotonic() - started) * 1000)
-    return shown, _code(told, Unknown(on_unknown or settings.preflight.on_unknown.value))
+            told = await preflight.foretell(asked.wanted, held, deadline_s=asked.deadline_s)
+    took_ms = (time.monotonic() - started) * 1000
+    return _written(told, took_ms, format_), _code(told, Unknown(on_unknown or settings.preflight.on_unknown.value))
+
+
+def _written(told: Foretelling, took_ms: float, format_: ReportFormat) -> str:
+    from validator import __version__
+    from validator.preflight.shown import findings, foretelling_json, foretelling_text
+    from validator.reporting import junit, sarif
+
+    match format_:
+        case ReportFormat.TEXT:
+            return foretelling_text(told)
+        case ReportFormat.JSON:
+            return json.dumps(foretelling_json(told, took_ms))
+        case ReportFormat.JUNIT:
+            return junit("preflight", findings(told))
+        case ReportFormat.SARIF:
+            return sarif("preflight", __version__, findings(told))
+        case never:
+            assert_never(never)
 
 
 def _hosts(images: list[str]) -> tuple[str, ...]:
@@ -102,16 +190,3 @@ def _code(told: Foretelling, on_unknown: Unknown) -> int:
     meaning = {Unknown.REPORT: Exit.CANNOT_TELL, Unknown.ALLOW: Exit.GOOD, Unknown.BLOCK: Exit.BAD}[on_unknown]
     codes = [meaning if one.verdict.outcome is ImageOutcome.UNKNOWN else exit_of_image(one.verdict.outcome) for one in told.images]
     return int(worst(*codes))
-
-
-def _text(shown: dict[str, Any]) -> str:
-    from validator.verdict.words import HINTS
-
-    lines = [f"{shown['outcome']}"]
-    for image in shown["images"]:
-        via = f" via {image['via']}" if image["via"] else ""
-        lines.append(f"{image['image']}: {image['outcome']} ({image['reason']}){via}")
-        if image["outcome"] != "pullable":
-            lines += [f"  {image['cause']}", f"  What to do: {image['advice']}."]
-        lines += [f"  Note: {text}" for hint, text in HINTS.items() if hint.value in image["hints"]]
-    return "\n".join(lines)

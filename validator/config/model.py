@@ -21,8 +21,10 @@ from validator.config.base import (
     Count,
     File,
     HostName,
+    NodePlatforms,
     NoProxy,
     NoticeUrl,
+    PlatformName,
     RealmHost,
     Schedule,
     Seconds,
@@ -130,7 +132,10 @@ class RegistrySettings(Section):
 
 
 class Preflight(Section):
-    """How long an answer counts as fresh, in seconds, and what a pre-flight does with what it cannot tell."""
+    """How long an answer counts as fresh, in seconds, and what a pre-flight does with what it cannot tell.
+
+    `platforms`: the names that a workflow or its pool has for its nodes -> what those nodes are; an image must have all of them.
+    """
 
     fresh_valid_s: SecondsOrZero = 900
     fresh_refused_s: SecondsOrZero = 60
@@ -138,6 +143,7 @@ class Preflight(Section):
     auths_key: AuthsKey = AuthsKey.AUTO
     on_unknown: OnUnknown = OnUnknown.REPORT
     deadline_s: Seconds = 10
+    platforms: dict[PlatformName, NodePlatforms] = Field(default_factory=dict)
 
 
 class Sweep(Section):

@@ -1,15 +1,17 @@
-"""A foretelling as JSON, as the contract lists it: what the command prints and the service answers. Pure."""
+"""A foretelling as JSON, as the contract lists it, as findings of a report, and as text: for the command and the service. Pure."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any, Final
 
-from validator.preflight.base import Foretelling, Foretold
+from validator.preflight.base import Foretelling, Foretold, pull_host
 from validator.protocol.base import shown_text
+from validator.protocol.reference import InvalidReference, parse_reference
+from validator.reporting import Finding, Result
 from validator.shown import instant
-from validator.verdict import Reason
-from validator.verdict.words import cause_and_advice
+from validator.verdict import ImageOutcome, Reason
+from validator.verdict.words import HINTS, cause_and_advice
 
 MAX_IMAGE: Final = 512
 _TO_THE_NEXT_SECOND: Final = timedelta(microseconds=999_999)
@@ -18,6 +20,10 @@ _TO_THE_NEXT_SECOND: Final = timedelta(microseconds=999_999)
 _WHY_IS_CAUSE: Final = frozenset(
     {Reason.INVALID_REFERENCE, Reason.UNRENDERED, Reason.PULL_SECRET_BROKEN, Reason.PLATFORM_MISSING, Reason.PLATFORM_MISMATCH}
 )
+_RESULTS: Final = {
+    ImageOutcome.PULLABLE: Result.PASSED, ImageOutcome.UNKNOWN: Result.SKIPPED, ImageOutcome.DENIED: Result.FAILED,
+    ImageOutcome.NOT_FOUND: Result.FAILED, ImageOutcome.WRONG_PLATFORM: Result.FAILED,
+}  # fmt: skip
 
 
 def foretelling_json(told: Foretelling, took_ms: float) -> dict[str, Any]:
@@ -43,6 +49,51 @@ def words_of(told: Foretold) -> tuple[str, str]:
     """One sentence of cause and the advice, with what is special about this image."""
     reason = told.verdict.reason
     cause, advice = cause_and_advice(reason, told.provider.causes, told.provider.advice)
-    if told.why and reason in _WHY_IS_CAUSE:
-        return f"{cause.removesuffix('.')}: {shown_text(told.why)}", advice
-    return cause, f"{advice}: {told.why}" if told.why else advice
+    why = shown_text(told.why, MAX_IMAGE)
+    if why and reason in _WHY_IS_CAUSE:
+        return f"{cause.removesuffix('.')}: {why.removesuffix('.')}.", advice
+    return cause, f"{advice}: {why}" if why else advice
+
+
+def findings(told: Foretelling) -> tuple[Finding, ...]:
+    """Each image as a report tells it."""
+    return tuple(_finding(one) for one in told.images)
+
+
+def _finding(told: Foretold) -> Finding:
+    verdict, place = told.verdict, told.wanted.place
+    cause, advice = words_of(told)
+    try:
+        registry = str(pull_host(parse_reference(told.image)))
+    except InvalidReference:
+        registry = "-"
+    return Finding(
+        registry=registry, name=shown_text(told.image, MAX_IMAGE), result=_RESULTS[verdict.outcome],
+        said=f"{verdict.outcome} ({verdict.reason})", rule=verdict.reason.value, cause=cause, advice=advice,
+        file=place.file if place is not None else None, line=place.line if place is not None else None,
+    )  # fmt: skip
+
+
+def foretelling_text(told: Foretelling) -> str:
+    """The same for people: the outcome of all, then each image, with what to do where something is to be done."""
+    lines = [told.outcome]
+    for one in told.images:
+        cause, advice = words_of(one)
+        verdict = one.verdict
+        via = f" via {one.via}" if one.via else ""
+        since = f", as of {instant(one.checked_at)}" if one.cached else ""
+        lines.append(f"{_place(one)}{shown_text(one.image, MAX_IMAGE)}: {verdict.outcome} ({verdict.reason}){via}{since}")
+        if verdict.outcome is not ImageOutcome.PULLABLE:
+            lines += [f"  {cause}", f"  What to do: {advice.removesuffix('.')}."]
+        lines += [f"  Note: {text}" for hint, text in HINTS.items() if hint in verdict.hints]
+    return "\n".join(lines)
+
+
+def _place(told: Foretold) -> str:
+    """`job.yaml:12 (task train): `; nothing for an argument."""
+    place = told.wanted.place
+    if place is None:
+        return ""
+    file = "standard input" if place.file == "-" else shown_text(place.file, MAX_IMAGE)
+    line = f":{place.line}" if place.line is not None else ""
+    return f"{file}{line}{f' ({shown_text(place.task)})' if place.task else ''}: "

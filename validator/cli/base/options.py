@@ -36,6 +36,15 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class ReportFormat(StrEnum):
+    """How many findings are written: for people, for programs, for build systems, for code scanning."""
+
+    TEXT = "text"
+    JSON = "json"
+    JUNIT = "junit"
+    SARIF = "sarif"
+
+
 @dataclass(slots=True)
 class Globals:
     """`--config`, `--store`, `--log-level` of this run, wherever they stood."""
@@ -77,6 +86,7 @@ CaFile = Annotated[
     list[str] | None, typer.Option("--ca-file", metavar="[HOST=]FILE", help="Trust the authorities in FILE, for HOST or for all. May be repeated.")
 ]  # fmt: skip
 FormatOption = Annotated[Format, typer.Option("--format", help="How the result is written.")]
+ReportFormatOption = Annotated[ReportFormat, typer.Option("--format", help="How the result is written.")]
 Ephemeral = Annotated[bool, typer.Option("--ephemeral", help="Keep nothing: no ledger, so no control is made of registries elsewhere.")]
 
 

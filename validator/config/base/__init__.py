@@ -17,6 +17,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from yarl import URL
 
 from validator.credential import UnreadableRegistry, canonical_host
+from validator.protocol.manifest import parse_platform
 
 EVERY_HOST: Final = "*"
 _ANY_DAY: Final = datetime(2026, 1, 1)
@@ -120,6 +121,15 @@ def _addresses(text: str) -> str:
     return str(network)
 
 
+def _node_platform(text: str) -> str:
+    parse_platform(text)
+    return text
+
+
+def _one_or_several(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 def _notice_url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if "://" not in text or text != text.strip():
@@ -141,6 +151,10 @@ NoProxy = Annotated[str, AfterValidator(_no_proxy)]
 Schedule = Annotated[str, AfterValidator(_schedule)]
 Zone = Annotated[str, AfterValidator(_zone)]
 Addresses = Annotated[str, AfterValidator(_addresses)]
+PlatformName = Annotated[str, Field(min_length=1, max_length=128)]
+NodePlatforms = Annotated[
+    tuple[Annotated[str, AfterValidator(_node_platform)], ...], BeforeValidator(_one_or_several), Field(min_length=1, max_length=8)
+]  # fmt: skip
 AddressTemplate = Annotated[str, AfterValidator(_address)]
 
 
