@@ -28,6 +28,7 @@ from validator.registry.transport import AiohttpTransport
 from validator.sealing import Fingerprinter
 from validator.stores.base import CredentialStore, WritableStore
 from validator.stores.sqlite import SqliteStore
+from validator.telling import Letters, Teller, channels_of
 
 KEY_NAME: Final = "master.key"
 
@@ -144,6 +145,14 @@ async def open_app(
         yield App(settings, opened, _probe(settings, opened, transport, rules, on_exchange))
 
 
+async def open_teller(app: App, say: Callable[[str], None] | None = None) -> Teller:
+    """Who tells users and operator, by the channels of the settings; `say` hears it where there are none. Raises ConfigError."""
+    opened, settings = app.opened, app.settings
+    channels = await channels_of(settings.notices, say)
+    letters = Letters(opened.ledger, opened.store, settings)
+    return Teller(opened.ledger, settings, channels, letters, lambda: datetime.now(UTC))
+
+
 def _probe(
     settings: Settings, opened: Opened, transport: AiohttpTransport, rules: ProxyRules, on_exchange: Callable[[str, Exchange], None] | None
 ) -> Probe:  # fmt: skip
@@ -161,4 +170,4 @@ def _probe(
     )
 
 
-__all__ = ["App", "Opened", "StoreError", "open_app", "open_kept", "open_store", "store_path"]
+__all__ = ["App", "Opened", "StoreError", "open_app", "open_kept", "open_store", "open_teller", "store_path"]

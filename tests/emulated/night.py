@@ -20,11 +20,12 @@ from validator.config import Settings
 from validator.credential import Credential, parse_scope
 from validator.evidence import Failure
 from validator.ledger import Embedded, open_embedded
-from validator.notifiers.base import Alert, Digest
+from validator.notifiers.base import Alert, Handed, Letter, Outcome
 from validator.probe import Inquiry, Probe
 from validator.registry.base import Answer, NetworkFault, Request
 from validator.stores.sqlite import SqliteStore
 from validator.sweep import Report, Row, Sweep, report_json
+from validator.telling import Channels, Letters, Teller
 
 HOST = "reg.test"
 QUICK = {"per_second": 1000, "burst": 1000}
@@ -106,17 +107,41 @@ def answer(status: Said, body: object, *headers: tuple[str, str]) -> Answer:
 
 @dataclass
 class Told:
-    """Implements `Notifier`; keeps what it was handed."""
+    """Implements `Channel`; keeps what it was handed: who, and a line for each credential; the kinds of alerts."""
 
+    name: str = "told"
     digests: list[Digest] = field(default_factory=list)
     alerts: list[Alert] = field(default_factory=list)
 
-    async def notify(self, digest: Digest) -> int:
-        self.digests.append(digest)
-        return 1
+    def unreachable(self, user: str, address: str | None) -> str | None:
+        return None
 
-    async def alert(self, kind: Alert, text: str) -> None:
-        self.alerts.append(kind)
+    async def send(self, letter: Letter) -> Outcome:
+        if letter.user:
+            self.digests.append(Digest(letter.user, [Line(**line) for line in letter.facts["credentials"]]))
+        self.alerts += [Alert(one["kind"]) for one in letter.facts.get("alerts", ())]
+        return Outcome(Handed.TAKEN)
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class Line:
+    """One credential of a message."""
+
+    name: str
+    registry: str
+    happened: str
+    cause: str
+
+
+@dataclass
+class Digest:
+    """One message to a user."""
+
+    user: str
+    lines: list[Line]
 
 
 @dataclass
@@ -131,6 +156,7 @@ class Night:
     settings: Settings
     probe: Probe
     report: Report | None = None
+    sweeps: int = 0
 
     async def keep(
         self, user: str, name: str, secret: str, *answers: Said, registry: str = HOST, username: str = "jane", proof: str | None = None
@@ -143,7 +169,11 @@ class Night:
 
     def job(self, told: Callable[[Any], None] = lambda lane: None) -> Sweep:
         """A sweep that may be stopped."""
-        return Sweep(self.probe, self.opened.ledger, self.store, self.told, Random("order"), "night", told)
+        self.sweeps += 1
+        ledger = self.opened.ledger
+        channels = Channels({"told": self.told}, {"told": self.told})
+        teller = Teller(ledger, self.settings, channels, Letters(ledger, self.store, self.settings), lambda: self.clock.wall, self.clock.sleep)
+        return Sweep(self.probe, ledger, self.store, teller, Random("order"), f"night {self.sweeps}", told)
 
     async def sweep(self, *, after_h: float = 0.0, **options: Any) -> dict[str, Row]:
         """One sweep, `after_h` hours later; its rows by name. What was told is of this sweep alone."""
@@ -179,11 +209,12 @@ class Night:
 
 @asynccontextmanager
 async def a_night(home: Path, **settings: Any) -> AsyncIterator[Night]:
-    """A night whose registries are quick; `settings` are the sweep's, and `registries` over what each host has."""
+    """A night whose registries are quick; `settings` are the sweep's, `notices` those, and `registries` over what each host has."""
     registries = {
         host: {**said, "pace": {**QUICK, **said.get("pace", {})}} for host, said in {HOST: {}, "*": {}, **settings.pop("registries", {})}.items()
     }
-    given = Settings.model_validate({"registries": registries, "sweep": {"fresh_s": 0, **settings}})
+    told = settings.pop("notices", {})
+    given = Settings.model_validate({"registries": registries, "notices": told, "sweep": {"fresh_s": 0, **settings}})
     async with open_embedded(home / "validator.db", home / "master.key") as opened:
         clock, world = Clock(), World()
         probe = Probe(

@@ -277,19 +277,31 @@ async def test_a_dead_one_that_works_again_has_recovered(row, night):
 
 
 @case("SWEEP-15")
-async def test_the_dead_are_told_once_and_asked_ever_more_rarely(row, night):
-    await night.keep("ada", "key", "s1", 401)
-    await night.keep("bob", "other", "s2", 200)
-    await night.sweep()
-    assert night.happened == [("ada", "key", "never_worked")]
-    asked = []
-    for day in range(1, 30):
-        found = await night.sweep(after_h=24)
-        assert (found["key"].standing.state, found["key"].transition, night.happened) == ("dead", "none", [])
-        row.agrees("credential", said(found["key"]))
-        if night.world.count("login s1"):
-            asked.append(day)
-    assert asked == [1, 3, 7, 14, 21, 28], "after 1, 2, 4, 7 days, then every 7"
+async def test_the_dead_are_told_once_and_asked_ever_more_rarely(row, nights):
+    async with nights(notices={"reminder_days": 0}) as night:
+        await night.keep("ada", "key", "s1", 401)
+        await night.keep("bob", "other", "s2", 200)
+        await night.sweep()
+        assert night.happened == [("ada", "key", "never_worked")]
+        asked = []
+        for day in range(1, 30):
+            found = await night.sweep(after_h=24)
+            assert (found["key"].standing.state, found["key"].transition, night.happened) == ("dead", "none", [])
+            row.agrees("credential", said(found["key"]))
+            if night.world.count("login s1"):
+                asked.append(day)
+        assert asked == [1, 3, 7, 14, 21, 28], "after 1, 2, 4, 7 days, then every 7"
+
+
+async def test_by_setting_the_dead_are_reminded_of_after_a_while(nights):
+    async with nights(notices={"reminder_days": 3}) as night:
+        await night.keep("ada", "key", "s1", 401)
+        await night.keep("bob", "other", "s2", 200)
+        told = []
+        for day in range(8):
+            await night.sweep(after_h=24)
+            told += [day] if night.happened else []
+        assert told == [0, 3, 6]
 
 
 @case("SWEEP-20")

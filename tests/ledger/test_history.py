@@ -78,7 +78,7 @@ async def test_an_event_comes_back_as_it_was_written_and_once(ledger: Ledger):
     assert await ledger.history.of("ada") == (made,)
     assert await ledger.history.of("ada", "ngc", scope=parse_scope("reg.test")) == (made,)
     assert await ledger.history.of("ada", "other") == ()
-    assert len(await ledger.history.since(NOW, sweep="one")) == 2
+    assert len(await ledger.history.of_sweep("one")) == 2
     assert await ledger.history.untold() == 1
 
 

@@ -72,15 +72,15 @@ async def _sweep(
     import uuid
     from random import Random
 
-    from validator.app import open_app
-    from validator.notifiers.log import LogNotifier
+    from validator.app import open_app, open_teller
     from validator.sweep import Sweep, report_json
 
     only = _host(registry)
     settings = read_settings(allowed, await _hosts(user, only, allowed))
     async with open_app(settings) as app:
         name = f"{app.probe.now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
-        job = Sweep(app.probe, app.opened.ledger, app.opened.store, LogNotifier(say), Random(name), name)  # noqa: S311  an order, no secret
+        teller = await open_teller(app, say)
+        job = Sweep(app.probe, app.opened.ledger, app.opened.store, teller, Random(name), name)  # noqa: S311  an order, no secret
         if dry_run:
             plans = [
                 {"registry": e.registry, "credentials": e.credentials, "requests": e.requests, "seconds": e.seconds}

@@ -30,6 +30,7 @@ from validator.config.model import (
     Settings,
     Sweep,
     Timeouts,
+    Webhook,
 )
 from validator.config.yaml_file import Document, read_document
 from validator.errors import ConfigError
@@ -52,6 +53,7 @@ __all__ = [
     "Sweep",
     "Timeouts",
     "Tls",
+    "Webhook",
     "load_settings",
     "setting_host",
 ]

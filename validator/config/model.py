@@ -157,13 +157,21 @@ class Sweep(Section):
     dead_again_days: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 4, 7)
 
 
+class Webhook(Section):
+    """Where machines hear what a sweep changed; `secret_file` holds the key that signs it."""
+
+    url: BaseUrl
+    secret_file: File | None = None
+
+
 class Notices(Section):
-    """Whom to tell; the URLs are apprise's and hold passwords, so they are secrets."""
+    """Whom to tell; the URLs are apprise's and hold passwords, so they are secrets. `reminder_days` 0: no reminders."""
 
     urls: tuple[NoticeUrl, ...] = ()
     operator: tuple[NoticeUrl, ...] = ()
     address: AddressTemplate = "{user}"
-    reminder_days: Count = 7
+    webhook: Webhook | None = None
+    reminder_days: Annotated[int, BeforeValidator(only_number), Field(ge=0, le=3660)] = 7
     expiry_days: tuple[Count, ...] = (14, 7, 1)
     recovered: bool = False
     per_hour: Count = 500

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import and_, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.database import Database
@@ -64,15 +64,14 @@ class Alerts:
         """Every alert that is kept, the newest last."""
         return await self._select()
 
-    async def tell(self, notice: str, wanted: Callable[[Raised], bool]) -> tuple[Raised, ...]:
-        """Those not told yet that are `wanted`, now told by the digest `notice`; to be called in one transaction with it."""
-        found = tuple(alert for alert in await self._select(_A.notice.is_(None)) if wanted(alert))
+    async def tell(self, notice: str) -> tuple[Raised, ...]:
+        """Those not told yet, now told by the digest `notice`; to be called in one transaction with it."""
+        untold = _A.notice.is_(None)
 
         async def work(connection: AsyncConnection) -> None:
-            for alert in found:
-                this = and_(_A.kind == alert.kind, _A.subject == alert.subject)
-                await connection.execute(update(ALERTS).where(this).values({"notice": notice}))
+            await connection.execute(update(ALERTS).where(untold).values({"notice": notice}))
 
+        found = await self._select(untold)
         if found:
             await self._database.write(work)
         return found

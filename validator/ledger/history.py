@@ -133,10 +133,9 @@ class History:
         query = select(HISTORY).where(*conditions).order_by(_H.at.desc(), _H.id).limit(limit)
         return tuple(reversed(await self._events(query)))
 
-    async def since(self, at: datetime, *, sweep: str | None = None) -> tuple[Event, ...]:
-        """Every event from `at` on (of one sweep), the oldest first."""
-        query = select(HISTORY).where(_H.at >= at, *([] if sweep is None else [_H.sweep == sweep])).order_by(_H.at, _H.id)
-        return await self._events(query)
+    async def of_sweep(self, sweep: str) -> tuple[Event, ...]:
+        """Every event of one sweep, the oldest first."""
+        return await self._events(select(HISTORY).where(_H.sweep == sweep).order_by(_H.at, _H.id))
 
     async def untold(self) -> int:
         """How many events wait for a digest."""

@@ -8,13 +8,13 @@ event waits in the history until a digest has it, in one transaction with that d
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, false, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.database import Database
@@ -31,6 +31,10 @@ class Kind(StrEnum):
     USER = "user"
     OPERATOR = "operator"
     MACHINE = "machine"
+
+
+Place = tuple[Kind, str]
+"""A channel by whom it is for and its name."""
 
 
 class NoticeState(StrEnum):
@@ -135,18 +139,22 @@ class Notices:
 
         return await self._database.write(work)
 
-    async def claim(self, by: str, now: datetime, *, limit: int, per_hour: int | None = None) -> tuple[Notice, ...]:
-        """Up to `limit` digests that are due, the oldest first, now `sending` by `by`: nobody else gets them.
+    async def claim(
+        self, by: str, now: datetime, *, limit: int, per_hour: int | None = None, places: Collection[Place] | None = None
+    ) -> tuple[Notice, ...]:  # fmt: skip
+        """Up to `limit` digests that are due, now `sending` by `by`: nobody else gets them. The least tried, then the oldest first.
 
-        `per_hour`: the most messages to users that channels may have taken in an hour; the rest stays queued. A digest is
-        to be handed over only after this has returned.
+        `places`: only those for these channels; `per_hour`: the most messages to users that channels may have taken in an
+        hour; the rest stays queued. A digest is to be handed over only after this has returned.
         """
+        if places is not None and not places:
+            return ()
 
         async def work(connection: AsyncConnection) -> tuple[Notice, ...]:
             due = and_(_N.state == NoticeState.QUEUED, or_(_N.next_at.is_(None), _N.next_at <= now))
             room = limit if per_hour is None else min(limit, per_hour - await _taken(connection, now))
-            wanted = [due] if room > 0 else [due, _N.kind != Kind.USER]
-            query = select(NOTICES).where(*wanted).order_by(_N.kind != Kind.OPERATOR, _N.created_at, _N.user, _N.channel)
+            wanted = [due, *_at(places), *([] if room > 0 else [_N.kind != Kind.USER])]
+            query = select(NOTICES).where(*wanted).order_by(_N.kind != Kind.OPERATOR, _N.attempts, _N.created_at, _N.user, _N.channel)
             rows = (await connection.execute(query.limit(room if room > 0 else limit).with_for_update(skip_locked=True))).all()
             for row in rows:
                 claimed = {"state": NoticeState.SENDING.value, "claimed_by": by, "claimed_at": now, "attempts": row.attempts + 1}
@@ -184,12 +192,31 @@ class Notices:
 
         return await self._database.write(work)
 
-    async def next_due(self, now: datetime, *, per_hour: int | None = None) -> datetime | None:
+    async def count(self, state: NoticeState, *, places: Collection[Place] | None = None) -> int:
+        """How many digests are in this state (for these channels)."""
+        query = select(func.count()).select_from(NOTICES).where(_N.state == state, *_at(places))
+
+        async def work(connection: AsyncConnection) -> int:
+            return int(await connection.scalar(query) or 0)
+
+        return await self._database.read(work)
+
+    async def again(self, digest: str, channel: str, *, now: datetime) -> bool:
+        """Queue what may have been sent, or was refused, once more: a person has said so. False if it is neither."""
+        this = and_(_N.id == digest, _N.channel == channel, _N.state.in_((NoticeState.MAYBE_SENT, NoticeState.FAILED)))
+        values = {"state": NoticeState.QUEUED.value, "next_at": now, "claimed_by": None, "claimed_at": None, "settled_at": None}
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(update(NOTICES).where(this).values(values))).rowcount > 0
+
+        return await self._database.write(work)
+
+    async def next_due(self, now: datetime, *, per_hour: int | None = None, places: Collection[Place] | None = None) -> datetime | None:
         """When a claim finds something next, `now` at the earliest; None if nothing is queued."""
 
         async def work(connection: AsyncConnection) -> datetime | None:
             queued = _N.state == NoticeState.QUEUED
-            times = (await connection.execute(select(_N.next_at, _N.kind).where(queued))).all()
+            times = (await connection.execute(select(_N.next_at, _N.kind).where(queued, *_at(places)))).all()
             if not times:
                 return None
             free = now
@@ -221,6 +248,12 @@ class Notices:
             return (await connection.execute(statement)).rowcount
 
         return await self._database.write(work)
+
+
+def _at(places: Collection[Place] | None) -> tuple[ColumnElement[bool], ...]:
+    if places is None:
+        return ()
+    return (or_(false(), *(and_(_N.kind == kind, _N.channel == channel) for kind, channel in places)),)
 
 
 _HOUR: Final = timedelta(hours=1)

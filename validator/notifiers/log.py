@@ -1,55 +1,37 @@
-"""Notices as log events and plain words: the channel that is always there."""
+"""Messages as log events and, on the command line, as words on stderr: the channel that is always there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, assert_never
 
 import structlog
 
-from validator.notifiers.base import Alert, Digest, Line
+from validator.notifiers.base import Handed, Letter, Outcome
 from validator.protocol.base import shown_text
 
-HAPPENED: Final = {
-    "died": "stopped working", "never_worked": "has never worked", "impaired": "lives, but may not be used for pulling as it is stored",
-    "expiring": "ends soon", "recovered": "works again",
-}  # fmt: skip
 
-
-class LogNotifier:
-    """Implements `Notifier`: each message is one log event; `say` gets it in words, as on the command line's stderr."""
+class LogChannel:
+    """Implements `Channel`: each letter is one log event; `say` gets it in words."""
 
     def __init__(self, say: Callable[[str], None] | None = None) -> None:
         self._say = say
 
-    async def notify(self, digest: Digest) -> int:
-        """Write the digest; it is always taken."""
-        words = [_words(line) for line in digest.lines]
-        structlog.get_logger().info("notice_sent", user=digest.user, credentials=[line.name for line in digest.lines], text=words)
+    @property
+    def name(self) -> str:
+        """`log`."""
+        return "log"
+
+    def unreachable(self, user: str, address: str | None) -> str | None:
+        """Everybody is reached."""
+        return None
+
+    async def send(self, letter: Letter) -> Outcome:
+        """Write it; it is always taken."""
+        whom = f"notice to {shown_text(letter.user)}" if letter.user else "to the operator"
+        structlog.get_logger().info("notice_written", user=letter.user, text=letter.short)
         if self._say is not None:
-            self._say(f"notice to {shown_text(digest.user)}: " + " ".join(words))
-        return 1
+            self._say(f"{whom}: {letter.short}")
+        return Outcome(Handed.TAKEN)
 
-    async def alert(self, kind: Alert, text: str) -> None:
-        """Write the alert."""
-        log = structlog.get_logger()
-        match kind:
-            case Alert.QUARANTINED:
-                log.warning("lane_quarantined", text=text)
-            case Alert.CANARY:
-                log.warning("canary_failed", text=text)
-            case Alert.FAULT:
-                log.error("fault_caught", text=text)
-            case _:
-                assert_never(kind)
-        if self._say is not None:
-            self._say(f"to the operator: {text}")
-
-
-def _words(line: Line) -> str:
-    """One sentence of what, one of why, one of what to do."""
-    ends = f" (at {line.expires_at:%Y-%m-%d %H:%M} UTC)" if line.happened == "expiring" and line.expires_at is not None else ""
-    head = f"{shown_text(line.name)} ({line.registry}) {HAPPENED.get(line.happened, line.happened)}{ends}."
-    if line.happened in ("expiring", "recovered"):
-        return head + (" Make a new secret before that, and store it." if line.happened == "expiring" else "")
-    return f"{head} {line.cause} What to do: {line.advice.rstrip('.')}."
+    async def close(self) -> None:
+        """Nothing is open."""

@@ -11,17 +11,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
-import structlog
-
 from validator.credential import Credential, Host
 from validator.errors import ValidatorError
 from validator.evidence import Exchange, Step
 from validator.ledger import Ledger
 from validator.ledger.controls import ControlKey
-from validator.notifiers.base import Alert, Digest, Line, Notifier
 from validator.probe import Probe
 from validator.probe.reach import provider_of, settings_of
-from validator.status import Transition
 from validator.stores.base import CredentialStore
 from validator.sweep.base import LaneReport, LeftOver, Report, Row, Shared, Told
 from validator.sweep.base.book import Book
@@ -29,12 +25,10 @@ from validator.sweep.base.canary import CanaryWatch, canary_of
 from validator.sweep.lane import Lane
 from validator.sweep.selection import Selection, member_of, select
 from validator.sweep.shown import report_json
+from validator.telling import Alert, Counts, Teller
 from validator.verdict import Reason
-from validator.verdict.words import cause_and_advice
 
 __all__ = ["Expected", "LaneReport", "LeftOver", "Report", "Row", "Sweep", "report_json"]
-
-TELLING = frozenset({Transition.DIED, Transition.NEVER_WORKED, Transition.IMPAIRED, Transition.EXPIRING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,7 @@ class Sweep:
     probe: Probe
     ledger: Ledger
     store: CredentialStore
-    notifier: Notifier
+    teller: Teller
     order: Random
     name: str
     told: Told = lambda lane: None
@@ -87,7 +81,7 @@ class Sweep:
         report.rows = sorted([*selection.rows, *(row for lane in lanes for row in lane.book.rows.values())], key=lambda row: (row.user, row.name))
         report.left_over = [*selection.left_over, *(left for lane in lanes for left in lane.book.left_over.values())]
         report.left_over.sort(key=lambda left: (left.user, left.name))
-        report.sent = await self._tell(report, lanes)
+        report.notices = await self._tell(report, lanes)
         report.finished_at = self.probe.now()
         return report
 
@@ -133,7 +127,7 @@ class Sweep:
             fingerprint = self.probe.fingerprinter.of(host, credential.username, credential.secret)
             return Shared(host, fingerprint, [member_of(credential, fingerprint, selection.known)])
 
-        book = Book(self.ledger, self.store, self.probe.settings, told, self.told)
+        book = Book(self.ledger, self.store, self.probe.settings, told, self.told, self.name)
         watch = CanaryWatch(self.probe, host, report.started_at, canary)
         return Lane(self.probe, book, told, watch, wait, report.started_at, shared_of)
 
@@ -164,7 +158,7 @@ class Sweep:
             if isinstance(error, BaseExceptionGroup) and error.subgroup(ValidatorError) is not None:
                 raise
             text = f"{lane.report.registry}: a fault of our own ({type(error).__name__}) ended its lane; please report it"
-            await self.notifier.alert(Alert.FAULT, text)
+            await self.teller.alert(Alert.FAULT, lane.report.registry, text)
 
     def _unfinished(self, lane: Lane, secrets: Sequence[Shared], reason: Reason) -> None:
         """What was not asked keeps its last verdict, and is left over."""
@@ -175,37 +169,21 @@ class Sweep:
                     lane.book.left_over[place] = LeftOver(*place, reason)
             lane.book.keep(shared)
 
-    async def _tell(self, report: Report, lanes: Sequence[Lane]) -> int:
-        """One digest a user with something to know, and the operator's own alerts; how many digests were taken."""
-        telling = TELLING | ({Transition.RECOVERED} if self.probe.settings.notices.recovered else set())
-        digests: dict[str, list[Line]] = {}
-        for row in report.rows:
-            if row.transition in telling:
-                digests.setdefault(row.user, []).append(self._line(row))
-        sent = 0
-        for user, lines in digests.items():
-            sent += await self.notifier.notify(Digest(user, tuple(lines)))
+    async def _tell(self, report: Report, lanes: Sequence[Lane]) -> Counts:
+        """The operator's alerts; then a digest a user with something to know."""
+        alert = self.teller.alert
         for lane in lanes:
             host = lane.report.registry
             if lane.report.quarantined:
-                await self.notifier.alert(
-                    Alert.QUARANTINED, f"{host}: more credentials than usual would have died; their statuses stay, and nobody was told"
-                )  # fmt: skip
+                await alert(Alert.QUARANTINED, host, "more credentials than usual would have died; their statuses stay, and nobody was told.")
             if lane.canary.died:
-                await self.notifier.alert(Alert.CANARY, f"{host}: canary dead: refused twice while others are accepted; it is left out, replace it")
+                await alert(Alert.CANARY, host, "canary dead: refused twice while others are accepted; it is left out, replace it.")
             elif lane.canary.failed_at is not None:
-                await self.notifier.alert(Alert.CANARY, f"{host}: the canary was refused; is the registry well, is the canary's secret right?")
+                await alert(Alert.CANARY, host, "the canary was refused; is the registry well, is the canary's secret right?")
         for left in report.left_over:
             if left.reason is Reason.UNREADABLE:
-                structlog.get_logger().warning("row_unreadable", user=left.user, credential=left.name)
-        return sent
-
-    def _line(self, row: Row) -> Line:
-        """The words are of the confirmed verdict, which is what happened."""
-        provider = provider_of(self.probe.settings, Host(row.registry), None)
-        reason = row.standing.reason or row.reason
-        cause, advice = cause_and_advice(reason, provider.causes, provider.advice) if reason is not None else ("", "")
-        return Line(row.name, row.registry, row.transition.value, cause, advice, row.standing.expires_at)
+                await alert(Alert.UNREADABLE, f"{left.user} {left.name}", "its stored row cannot be decrypted; is this the right master key?")
+        return await self.teller.tell(report.sweep)
 
 
 def _counting(lanes: Sequence[LaneReport], also: Callable[[str, Exchange], None] | None) -> Callable[[str, Exchange], None]:

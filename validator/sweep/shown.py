@@ -19,7 +19,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "registries": [_lane(lane) for lane in report.lanes],
         "credentials": [_row(row) for row in report.rows],
         "left_over": [{"user": left.user, "name": left.name, "reason": left.reason.value} for left in report.left_over],
-        "notices": {"sent": report.sent, "maybe_sent": 0, "failed": 0, "undeliverable": 0},
+        "notices": {name: getattr(report.notices, name) for name in ("sent", "maybe_sent", "failed", "undeliverable")},
     }
 
 

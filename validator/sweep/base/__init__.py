@@ -13,6 +13,7 @@ from validator.ledger.statuses import StatusKey
 from validator.protocol.reference import Reference
 from validator.sealing import Fingerprint
 from validator.status import Standing, State, Transition
+from validator.telling import Counts
 from validator.verdict import Level, Outcome, Reason, Verdict
 
 NOT_SENT: Final = frozenset({
@@ -128,7 +129,7 @@ class Report:
     lanes: list[LaneReport] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     left_over: list[LeftOver] = field(default_factory=list)
-    sent: int = 0
+    notices: Counts = field(default_factory=Counts)
     stopped: bool = False
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from validator.config import Settings
 from validator.credential import Credential
 from validator.ledger import Ledger
+from validator.ledger.history import Event, change_of
 from validator.ledger.statuses import StatusRow, row_of, standing_of
 from validator.status import Standing, Step, Transition, advance
 from validator.stores.base import CredentialStore, UnreadableRow
@@ -24,6 +25,7 @@ class Book:
     settings: Settings
     report: LaneReport
     told: Told
+    sweep: str
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
     left_over: dict[tuple[str, str], LeftOver] = field(default_factory=dict)
 
@@ -93,16 +95,25 @@ class Book:
         former = member.standing if member.standing.ever_valid else replace(member.standing, ever_valid=shared.formerly)
         made: list[Step] = []
 
+        event: list[Event | None] = [None]
+
         def step(row: StatusRow | None) -> StatusRow:
             kept = standing_of(row)
+            before = former if kept is None else replace(kept, ever_valid=kept.ever_valid or shared.formerly)
             made[:] = [advance(
-                former if kept is None else replace(kept, ever_valid=kept.ever_valid or shared.formerly), heard.of(shared, member), at=heard.at,
+                before, heard.of(shared, member), at=heard.at,
                 confirm_after_s=confirm_after_s, healthy=heard.healthy, sent=heard.sent, expiry_days=notices.expiry_days,
                 dead_again_days=heard.dead_again_days or pace.dead_again_days,
             )]  # fmt: skip
+            event[0] = change_of(member.key, member.name, before, made[0], at=heard.at, sweep=self.sweep)
             return row_of(member.key, member.name, made[0].standing)
 
-        await self.ledger.statuses.change(member.key, step)
+        async def write(parts: Ledger) -> None:
+            await parts.statuses.change(member.key, step)
+            if event[0] is not None:
+                await parts.history.add(event[0])
+
+        await self.ledger.together(write)
         return made[0]
 
     def _row(self, member: Member, row: Row) -> None:

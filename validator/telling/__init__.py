@@ -1,0 +1,262 @@
+"""Who hears of a sweep: users by one digest each, the operator by one of alerts, machines by one of changes.
+
+A sweep writes its events (`ledger.history`) and raises alerts while it goes; at its end it calls `tell` once. What could not be
+sent stays queued, and the next call, or `deliver` every now and then, sends it. Design section 5; the outbox's law: `ledger.notices`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final, assert_never
+
+import structlog
+
+from validator.config import Settings
+from validator.ledger import Ledger
+from validator.ledger.notices import Kind, Notice, NoticeState, Place, Route, digest_id
+from validator.ledger.users import User
+from validator.notifiers.base import Alert, Handed, Letter
+from validator.telling.base import Counts, is_alive, log_alert, this_process
+from validator.telling.changes import queue_changes
+from validator.telling.channels import Channels, channels_of
+from validator.telling.letters import Letters
+
+__all__ = ["Alert", "Channels", "Counts", "Letters", "Preview", "Teller", "channels_of"]
+
+_FIRST_S: Final = 5.0
+_TIMES: Final = 4.0
+_LONGEST_S: Final = 3600.0
+_HANG_S: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be sent to whom, through what; nothing was."""
+
+    user: str
+    channels: tuple[str, ...]
+    state: NoticeState
+    letter: Letter | None
+
+
+@dataclass(slots=True)
+class Teller:
+    """`now` is aware UTC. `stop`: set, it ends `deliver` after the letter that is under way."""
+
+    ledger: Ledger
+    settings: Settings
+    channels: Channels
+    letters: Letters
+    now: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    sender: str = field(default_factory=this_process)
+
+    async def tell(self, sweep: str, *, patience_s: float = 0) -> Counts:
+        """Make the digests of what waits, and send what is due; call it when a sweep is through, and again for one that goes on.
+
+        `patience_s`: how long a channel that takes nothing is waited for. Raises StoreError, StoreLost.
+        """
+        now = self.now()
+        counts = Counts()
+        await self._find_abandoned(counts)
+        counts.undeliverable = await self.ledger.together(lambda parts: self._compose(parts, sweep, now))
+        await self._deliver(counts, patience_s)
+        await self.ledger.together(lambda parts: self._compose_alerts(parts, sweep, self.now()))
+        await self._deliver(counts, 0)
+        await self.channels.close()
+        return counts
+
+    async def deliver(self, *, patience_s: float = 0) -> Counts:
+        """Send what is due, and make no new digest: what a service calls every minute."""
+        counts = Counts()
+        await self._find_abandoned(counts)
+        await self._deliver(counts, patience_s)
+        await self.channels.close()
+        return counts
+
+    async def alert(self, kind: Alert, subject: str, text: str) -> None:
+        """Something for the operator about `subject` (a host, a user): told once while it lasts, by the next `tell`.
+
+        Raise it again while it is so. `text` is a sentence of ours, the evidence in it.
+        """
+        await _raise(self.ledger, self.now(), kind, subject, text)
+
+    async def end_alert(self, kind: Alert, subject: str) -> None:
+        """It is over: should it come back, it is told again."""
+        await self.ledger.alerts.end(kind.value, subject)
+
+    async def preview(self, sweep: str = "") -> list[Preview]:
+        """What `tell` would send to users now; writes nothing."""
+        now, shown = self.now(), list[Preview]()
+
+        async def work(parts: Ledger) -> None:
+            await self._compose(parts, sweep, now)
+            letters = Letters(parts, self.letters.store, self.settings, self.letters.program)
+            found: dict[str, list[Notice]] = {}
+            for notice in await parts.notices.all(NoticeState.QUEUED, NoticeState.UNDELIVERABLE, kind=Kind.USER, limit=100_000):
+                found.setdefault(notice.id, []).append(notice)
+            users = {user.user: user for user in await parts.users.all()}
+            for rows in found.values():
+                first = rows[0]
+                letter = await letters.to_user(first, self._address(users.get(first.user) or User(user=first.user)), now)
+                shown.append(Preview(first.user, tuple(row.channel for row in rows if row.channel), first.state, letter))
+            raise _Undone
+
+        with contextlib.suppress(_Undone):
+            await self.ledger.together(work)
+        return shown
+
+    def route(self, user: User) -> Route:
+        """Where this user's digests go."""
+        if user.mute:
+            return Route((), NoticeState.MUTED)
+        named = {name: channel for name, channel in self.channels.users.items() if user.channel in (None, name)}
+        address = self._address(user)
+        faults = {name: channel.unreachable(user.user, address) for name, channel in named.items()}
+        reached = tuple(name for name, fault in faults.items() if fault is None)
+        if reached:
+            return Route(reached)
+        why = next((fault for fault in faults.values() if fault), "its channel is none of the settings'")
+        return Route((), NoticeState.UNDELIVERABLE, why)
+
+    def _address(self, user: User) -> str | None:
+        return user.address or self.settings.notices.address.replace("{user}", user.user) or None
+
+    async def _compose(self, parts: Ledger, sweep: str, now: datetime) -> int:
+        """Digests for users and machines, and an alert for each user who cannot be reached; how many those are."""
+        notices = self.settings.notices
+        remind = timedelta(days=notices.reminder_days) if notices.reminder_days else None
+        routes = await parts.digests.compose(sweep, now, route=self.route, recovered=notices.recovered, remind_after=remind)
+        lost = {user: route.detail for user, route in routes.items() if route.state is NoticeState.UNDELIVERABLE}
+        for user, why in lost.items():
+            await _raise(parts, now, Alert.UNDELIVERABLE, user, f"there is something to tell this user, and {why}.")
+        if self.channels.machines:
+            await queue_changes(parts, sweep, Route(tuple(self.channels.machines)), now)
+        return len(lost)
+
+    async def _compose_alerts(self, parts: Ledger, sweep: str, now: datetime) -> None:
+        """One digest of alerts for the operator; what comes after it in this sweep waits for the next."""
+        waiting = [alert for alert in await parts.alerts.all() if alert.notice is None]
+        lines = [{"kind": alert.kind, "subject": alert.subject, "text": alert.facts.get("text", "")} for alert in waiting]
+        if lines and await parts.notices.put(sweep, "", Kind.OPERATOR, lines, Route(tuple(self.channels.operator)), now=now):
+            await parts.alerts.tell(digest_id(sweep, "", Kind.OPERATOR))
+
+    async def _find_abandoned(self, counts: Counts) -> None:
+        """What was cut off by the end of its sender: shown, and told to the operator, in one transaction."""
+        now = self.now()
+
+        async def work(parts: Ledger) -> None:
+            for notice in await parts.notices.abandoned(lambda by, at: is_alive(by, at, now), now=now):
+                counts.maybe_sent += notice.kind is Kind.USER
+                await self._unclear(parts, notice, "its sender ended while it was handed over")
+
+        await self.ledger.together(work)
+
+    async def _deliver(self, counts: Counts, patience_s: float) -> None:
+        """Claim and hand over one at a time, until nothing is due: a kill cuts off one at most."""
+        per_hour, closed = self.settings.notices.per_hour, dict[Place, datetime]()
+        until, delayed = self.now() + timedelta(seconds=patience_s), set[tuple[str, str]]()
+        while not self.stop.is_set():
+            now = self.now()
+            closed = {place: at for place, at in closed.items() if at > now}
+            places = [place for place in self.channels.places if place not in closed]
+            claimed = await self.ledger.notices.claim(self.sender, now, limit=1, per_hour=per_hour, places=places)
+            if claimed:
+                await self._finished(self._hand_over(claimed[0], counts, closed, delayed))
+                continue
+            due = await self.ledger.notices.next_due(now, per_hour=per_hour, places=places)
+            soon = min([*closed.values(), *([due] if due is not None else [])], default=until + timedelta(days=1))
+            if soon > until:
+                break
+            await self.sleep(max(0.0, (soon - now).total_seconds()) + 0.001)
+        queued = [(notice.id, notice.channel) for notice in await self.ledger.notices.all(NoticeState.QUEUED, kind=Kind.USER, limit=1_000_000)]
+        down = {name for kind, name in closed if kind is Kind.USER}
+        late = {one for one in queued if one in delayed or one[1] in down}
+        counts.failed += len(late)
+        counts.waiting = len(queued) - len(late)
+
+    async def _hand_over(self, notice: Notice, counts: Counts, closed: dict[Place, datetime], delayed: set[tuple[str, str]]) -> None:
+        """One claimed digest, to its channel and to its end."""
+        settle, place = self.ledger.notices.settle, (notice.kind, notice.channel)
+        try:
+            channel, letter = self.channels.at(place), await self._letter(notice)
+        except BaseException:
+            await settle(notice, NoticeState.QUEUED, now=self.now(), next_at=self.now())
+            raise
+        if channel is None or letter is None:
+            await settle(notice, NoticeState.OUTDATED, now=self.now())
+            structlog.get_logger().info("notice_outdated", user=notice.user, digest=notice.id)
+            return
+        outcome, now = await channel.send(letter), self.now()
+        to_user = notice.kind is Kind.USER
+        match outcome.handed:
+            case Handed.TAKEN:
+                await settle(notice, NoticeState.SENT, now=now, detail=outcome.detail)
+                counts.sent += to_user
+                delayed.discard((notice.id, notice.channel))
+                self._log_sent(notice)
+            case Handed.NOT_TAKEN:
+                again = now + timedelta(seconds=min(_LONGEST_S, _FIRST_S * _TIMES ** (notice.attempts - 1)))
+                await settle(notice, NoticeState.QUEUED, now=now, detail=outcome.detail, next_at=again)
+                delayed |= {(notice.id, notice.channel)} if to_user else set()
+                closed |= {place: again} if outcome.down else {}
+                structlog.get_logger().warning("notice_delayed", user=notice.user, channel=notice.channel, why=outcome.detail, again_at=str(again))
+            case Handed.REFUSED:
+                await settle(notice, NoticeState.FAILED, now=now, detail=outcome.detail)
+                counts.failed += to_user
+                if to_user:
+                    await self.alert(Alert.FAILED, notice.user, f"{notice.channel}: {outcome.detail}.")
+            case Handed.UNCLEAR:
+                await settle(notice, NoticeState.MAYBE_SENT, now=now, detail=outcome.detail)
+                counts.maybe_sent += to_user
+                await self._unclear(self.ledger, notice, outcome.detail)
+            case _:
+                assert_never(outcome.handed)
+
+    async def _letter(self, notice: Notice) -> Letter | None:
+        match notice.kind:
+            case Kind.USER:
+                user = await self.ledger.users.get(notice.user) or User(user=notice.user)
+                return await self.letters.to_user(notice, self._address(user), self.now())
+            case Kind.OPERATOR:
+                return await self.letters.to_operator(notice, self.now())
+            case Kind.MACHINE:
+                return await self.letters.to_machine(notice, self.now())
+            case _:
+                assert_never(notice.kind)
+
+    async def _unclear(self, parts: Ledger, notice: Notice, why: str) -> None:
+        if notice.kind is Kind.USER:
+            text = f"{notice.channel}: {why}; it is not sent again unasked."
+            await _raise(parts, self.now(), Alert.MAYBE_SENT, notice.user, text)
+
+    async def _finished(self, work: Coroutine[Any, Any, None]) -> None:
+        """Cancelled half-way, what becomes of the letter is still written down; a channel that hangs is let go."""
+        task = asyncio.create_task(work)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task}, timeout=_HANG_S)
+            if not task.done():
+                await self.channels.close()
+            await asyncio.wait({task})
+            raise
+
+    def _log_sent(self, notice: Notice) -> None:
+        if notice.kind is Kind.USER:
+            names = [line["name"] for line in notice.lines]
+            structlog.get_logger().info("notice_sent", user=notice.user, channel=notice.channel, digest=notice.id, credentials=names)
+
+
+async def _raise(parts: Ledger, now: datetime, kind: Alert, subject: str, text: str) -> None:
+    if await parts.alerts.raise_(kind.value, subject, {"text": text}, now=now):
+        log_alert(kind, subject, text)
+
+
+class _Undone(Exception):
+    """Takes back everything that a preview wrote."""
