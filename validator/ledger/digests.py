@@ -73,7 +73,7 @@ class Digests:
                     await _mark(connection, {event.id for event in events} - ids, NOBODY, None)
             return made
 
-        return await self._database.write(work)
+        return await self._database.write(work, HISTORY, STATUSES)
 
     async def _give_back(self, connection: AsyncConnection, digests: Mapping[str, Sequence[Line]]) -> None:
         """Their events wait again; what they were to be reminded of has been told before."""

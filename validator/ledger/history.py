@@ -1,7 +1,7 @@
 """Every change of a stored secret, and which digest told its user of it.
 
-An event is written in one transaction with the status that it is about (`Ledger.together`, or `columns` among the rows of a
-write that comes later), so that none is lost and none is told of a status that was not kept. `telling` is pure.
+An event is written in one transaction with the status that it is about (`Ledger.keep(statuses.…, history.writing(…))`, or
+`Ledger.together`), so that none is lost and none is told of a status that was not kept. `telling` is pure.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.credential import Host, RegistryScope
+from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.database import Database
-from validator.ledger.base.tables import HISTORY, upsert
+from validator.ledger.base.tables import HISTORY
 from validator.ledger.statuses import StatusKey
 from validator.sealing import Fingerprint
 from validator.status import Standing, State, Step, Transition
@@ -110,6 +111,9 @@ def telling(events: Sequence[Event], *, recovered: bool = False) -> tuple[Event,
     return tuple(sorted(left.values(), key=lambda event: (event.at, event.name)))
 
 
+_EVENT: Final = Statement(HISTORY, changes=lambda new: {})
+
+
 class History:
     """The history of one ledger."""
 
@@ -117,13 +121,14 @@ class History:
         self._database = database
 
     async def add(self, *events: Event) -> None:
-        """Write these, all or none; one that is there is left as it is. In `Ledger.together` it is one transaction with the rest."""
-
-        async def work(connection: AsyncConnection) -> None:
-            await upsert(connection, HISTORY, [columns(event) for event in events], changes=lambda new: {})
-
+        """Write these now, all or none. In `Ledger.together` it is one transaction with the rest."""
         if events:
-            await self._database.write(work)
+            await self._database.keep(*(self.writing(event) for event in events), at_once=True)
+
+    @staticmethod
+    def writing(event: Event) -> Write:
+        """This event, to be kept with its status and others (`Ledger.keep`); one that is there is left as it is."""
+        return Write(_EVENT, _columns(event))
 
     async def of(self, user: str, name: str | None = None, *, scope: RegistryScope | None = None, limit: int = 1000) -> tuple[Event, ...]:
         """A user's events, the newest `limit` of them, the oldest first; of one credential by its name, its scope, or both."""
@@ -165,8 +170,7 @@ class History:
 _PLAIN: Final = tuple(field.name for field in fields(Event) if field.name not in ("key", "hints", "transition", "state_before", "state_after"))
 
 
-def columns(event: Event) -> dict[str, Any]:
-    """The event as a row of `HISTORY`: what a write that comes later inserts, together with the status."""
+def _columns(event: Event) -> dict[str, Any]:
     key, row = event.key, {name: getattr(event, name) for name in _PLAIN}
     row |= {"user": key.user, "host": key.scope.host, "path": key.scope.path, "fingerprint": key.fingerprint, "row": key.row}
     row |= {name: getattr(event, name).value for name in ("transition", "state_before", "state_after")}
