@@ -195,7 +195,7 @@ class Scripted:
             body = dict(body)
             for name in names:
                 body.setdefault(name, f"{name}-{step}-{len(self.tokens)}")
-                self.tokens[body[name]] = step[1]
+                self.tokens[body[name]] = step[1:]
         kind = say.kind or ("application/json" if not isinstance(body, bytes) else None)
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         response = web.Response(status=say.status, body=raw)

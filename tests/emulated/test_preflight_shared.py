@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,9 +13,11 @@ import pytest
 from pydantic import SecretStr
 
 from tests.cases.asking import probing
+from tests.cases.cluster import Keyed
 from tests.cases.running import Cli, cli
 from tests.cases.scripted import SECRET, USERNAME, Answers, Say, Scripted, err, image, index, on
 from validator.credential import Credential, parse_scope
+from validator.emulator.ngc.world import nvapi
 from validator.errors import StoreLost
 from validator.preflight import Foretelling, Preflight, Wanted
 from validator.probe import Inquiry, Probe, Probed
@@ -55,10 +57,8 @@ async def opened(cli: Cli, *registries: Scripted, **more: Any) -> AsyncIterator[
     """A pre-flight over these registries, and its clock."""
     cli.registries = {name: said for registry in registries for name, said in registry.settings(**more).items()}
     clock = Clock()
-    async with probing(cli) as probe:
-        probe.now, probe.monotonic = clock.now, clock.monotonic
-        async with Preflight(probe) as preflight:
-            yield preflight, clock
+    async with probing(cli) as probe, Preflight(replace(probe, now=clock.now, monotonic=clock.monotonic)) as preflight:
+        yield preflight, clock
 
 
 def held(registry: Scripted, name: str = "mine", secret: str = SECRET, path: str = "") -> Credential:
@@ -272,3 +272,15 @@ async def _error(awaited: Any) -> BaseException | None:
     except Exception as error:
         return error
     return None
+
+
+async def test_users_of_a_vendor_that_fixes_the_username_do_not_wait_for_each_other(cli: Cli) -> None:
+    """NGC's `$oauthtoken` is everybody's: no account is locked by it, and one user's refused login delays no other's."""
+    cli.pace = {"repeat_after_s": 60}
+    registry = Keyed({"T!": later(Say(body={"token": "x"}), 0.3), "H?": image()[0]})
+    async with registry, opened(cli, registry, provider="ngc") as (preflight, _):
+        keys = [replace(held(registry, secret=nvapi(f"user {at}")), username="$oauthtoken") for at in range(3)]
+        async with asyncio.TaskGroup() as tasks:
+            asked = [tasks.create_task(ask(preflight, f"{registry.host}/team/app", credentials=(key,))) for key in keys]
+        assert {one.result().images[0].verdict.reason for one in asked} == {"pull_ok"}
+        assert registry.most == 3

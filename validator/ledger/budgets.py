@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
-from sqlalchemy import delete, func, or_, select, update
+from sqlalchemy import delete, func, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.database import Database
@@ -122,6 +122,17 @@ class Budgets:
 
         async def work(connection: AsyncConnection) -> None:
             await connection.execute(delete(BUDGET).where(mine, _B.refused.is_(False)) if statement is None else statement)
+
+        await self._database.write(work)
+
+    async def spend(self, reservation: Reservation, *, now: datetime) -> None:
+        """One more login that stood under this place was refused at `now`: it takes a place of its own."""
+        values = [literal(secrets.token_hex(16)), _B.host, _B.name, _B.budget_class, literal(now, _B.at.type), literal(True)]
+        names = ["id", "host", "name", "budget_class", "at", "refused"]
+        statement = BUDGET.insert().from_select(names, select(*values).where(_B.id == reservation.id))
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(statement)
 
         await self._database.write(work)
 

@@ -32,6 +32,9 @@ from validator.preflight.base import (
     combine,
     matching,
     pull_host,
+    unused_keys,
+    why_not,
+    why_unused,
     without_key,
 )
 from validator.preflight.shown import foretelling_json
@@ -39,7 +42,7 @@ from validator.probe import Probe
 from validator.protocol.manifest import Platform
 from validator.protocol.reference import InvalidReference, Reference, parse_reference
 from validator.providers import provider_for
-from validator.stores.base import BrokenPullSecret
+from validator.stores.base import BrokenPullSecret, as_kubelet_splits
 from validator.verdict import Hint, ImageOutcome, ImageVerdict, Reason
 
 __all__ = ["Foretelling", "Foretold", "Held", "Place", "Preflight", "Tried", "Wanted", "combine", "foretelling_json", "matching", "without_key"]
@@ -133,7 +136,8 @@ class Preflight:
 
     def _course(self, request: _Request, wanted: Wanted, image: Reference) -> Course:
         host = _pull_host(image)
-        keys = [Key(one.name, one, self._fingerprint(request, host, one)) for one in request.rings[wanted.group].matching(image)]
+        sent = [as_kubelet_splits(one) if isinstance(one, Credential) else one for one in request.rings[wanted.group].matching(image)]
+        keys = [Key(one.name, one, self._fingerprint(request, host, one)) for one in sent]
         return Course(self.conversations, host, image, wanted.platforms, keys)
 
     def _fingerprint(self, request: _Request, host: Host, one: Stored) -> str:
@@ -148,20 +152,23 @@ class Preflight:
         keys = [key for key in course.tried() if key.answer is not None] or [course.alone]
         tried = tuple(Tried(key.name, key.answer.verdict, key.answer.image) for key in keys if key.answer is not None)
         told, via = combine(tried)
+        why = ""
         if not course.keys:
             told, via = without_key(told, course.host), None
-            hint = _unused(request.held, course.host, course.image)
-            told = replace(told, hints=(*told.hints, hint)) if hint is not None else told
+            if unused := unused_keys(request.held, course.host, course.image):
+                hint = Hint.DOCKER_HUB_KEY_UNUSED if course.host == DOCKER_HUB else Hint.NEVER_MATCHES
+                told, why = replace(told, hints=(*told.hints, hint)), why_unused(unused, told, self.written_as, hint)
         elif told.reason is Reason.CREDENTIAL_REFUSED and course.alone.answer is not None:
             public = course.alone.answer.image.reason is Reason.PUBLIC
             told = replace(told, hints=(*told.hints, Hint.PUBLIC_IMAGE)) if public else told
+        why = why or why_not([one.name for one in tried], told, course.platforms)
         deciding = next((key.answer for key in keys if key.answer is not None and key.answer.image.reason is told.reason), keys[0].answer)
         assert deciding is not None, "a course that is over has an answer"
         at = min(key.answer.at for key in keys if key.answer is not None)
         retry_at = deciding.at + timedelta(seconds=told.retry_after_s) if told.retry_after_s is not None else None
         return Foretold(
             wanted=Wanted(image=str(course.image)), verdict=told, via=via, tried=tried if course.keys else (), provider=deciding.provider,
-            checked_at=at, retry_at=retry_at, why=_why(tried, told, course), cached=not any(key.asked for key in keys),
+            checked_at=at, retry_at=retry_at, why=why, cached=not any(key.asked for key in keys),
         )  # fmt: skip
 
     def _unread(self, wanted: Wanted, why: str) -> Foretold:
@@ -213,23 +220,3 @@ def _reference(text: str) -> Reference | str:
 @lru_cache(maxsize=16_384)
 def _pull_host(image: Reference) -> Host:
     return pull_host(image)
-
-
-def _unused(held: Sequence[Held], host: Host, image: Reference) -> Hint | None:
-    """The hint that a credential is stored for the image, and its key is none that a node looks up."""
-    if not any(one.scope.covers(host, image.repository) for one in held if not isinstance(one, BrokenPullSecret)):
-        return None
-    return Hint.DOCKER_HUB_KEY_UNUSED if host == DOCKER_HUB else Hint.NEVER_MATCHES
-
-
-def _why(tried: Sequence[Tried], verdict: ImageVerdict, course: Course) -> str:
-    """What the general words do not say: the credential that blocks the image, the platform that it lacks; "" where they say it all."""
-    if verdict.reason in (Reason.PLATFORM_MISSING, Reason.PLATFORM_MISMATCH):
-        wanted = ", ".join(str(platform) for platform in course.platforms)
-        return f"{wanted} is wanted; it has {', '.join(verdict.platforms)}" if verdict.platforms else f"{wanted} is wanted"
-    if verdict.reason is not Reason.CREDENTIAL_REFUSED:
-        return ""
-    names = ", ".join(one.name for one in tried)
-    public = "; the image itself is public" if Hint.PUBLIC_IMAGE in verdict.hints else ""
-    harm = "Until then every pull of it fails twice at the registry, which may lock the account or ban the node"
-    return f"delete or renew the credential {names}{public}. {harm}"

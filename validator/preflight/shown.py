@@ -20,6 +20,7 @@ _TO_THE_NEXT_SECOND: Final = timedelta(microseconds=999_999)
 _WHY_IS_CAUSE: Final = frozenset(
     {Reason.INVALID_REFERENCE, Reason.UNRENDERED, Reason.PULL_SECRET_BROKEN, Reason.PLATFORM_MISSING, Reason.PLATFORM_MISMATCH}
 )
+_WHY_IS_ADVICE: Final = frozenset({Reason.NO_CREDENTIAL, Reason.NODE_CREDENTIALS_POSSIBLE})
 _RESULTS: Final = {
     ImageOutcome.PULLABLE: Result.PASSED, ImageOutcome.UNKNOWN: Result.SKIPPED, ImageOutcome.DENIED: Result.FAILED,
     ImageOutcome.NOT_FOUND: Result.FAILED, ImageOutcome.WRONG_PLATFORM: Result.FAILED,
@@ -52,7 +53,7 @@ def words_of(told: Foretold) -> tuple[str, str]:
     why = shown_text(told.why, MAX_IMAGE)
     if why and reason in _WHY_IS_CAUSE:
         return f"{cause.removesuffix('.')}: {why.removesuffix('.')}.", advice
-    return cause, f"{advice}: {why}" if why else advice
+    return cause, why if why and reason in _WHY_IS_ADVICE else f"{advice}: {why}" if why else advice
 
 
 def findings(told: Foretelling) -> tuple[Finding, ...]:

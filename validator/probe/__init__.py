@@ -24,7 +24,7 @@ from validator.probe.base import Begun, Inquiry, Probed, hidden
 from validator.probe.health import answered_as_usual, is_basic, opinion_due, recalled
 from validator.probe.lanes import Lanes, pausing
 from validator.probe.lessons import Lessons
-from validator.probe.places import Places, may_have_counted, opinion_may_have_counted
+from validator.probe.places import Places, Together, may_have_counted, opinion_may_have_counted
 from validator.probe.reach import plan_of, provider_of, reach_of, settings_of
 from validator.probe.recall import Recall, budget_class
 from validator.protocol.realm import odd_address
@@ -33,6 +33,7 @@ from validator.providers.plan import Ask, Auth, Seen, login, ping
 from validator.providers.questions import next_ask
 from validator.registry.base import Transport
 from validator.registry.client import Pair, RegistryClient
+from validator.registry.pace import Lane
 from validator.registry.proxy import ProxyRules
 from validator.registry.reach import Reach
 from validator.sealing import Fingerprint, Fingerprinter
@@ -59,6 +60,7 @@ class Probe:
     proxies: ProxyRules = field(default_factory=ProxyRules)
     on_exchange: Callable[[str, Exchange], None] | None = None
     _lanes: Lanes = field(init=False)
+    _together: dict[tuple[str, str], Together] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self._lanes = Lanes(self.settings, self.sleep, self.monotonic)
@@ -173,9 +175,10 @@ class Probe:
         pair = client.pairs[ask.party]
         name = str(self.fingerprinter.name(subject.host, pair.username))
         mark = str(fingerprint) if ask.party is Party.SUBJECT and fingerprint is not None else name
-        async with lane.name(name, mark, provider.pace.repeat_after_s):
+        turn = mark if pair.username == provider.fixed_username else name
+        async with lane.name(turn, mark, provider.pace.repeat_after_s):
             banned = max(evidence.known.banned_left_s, lane.banned_left_s)
-            place = Failure.ADDRESS_BANNED if banned else await self._reserve(ask, evidence, provider, Fingerprint(name))
+            place = Failure.ADDRESS_BANNED if banned else await self._place(ask, evidence, provider, Fingerprint(name), mark, lane)
             if not isinstance(place, Reservation):
                 return self._unsent(ask, client, place, banned)
 
@@ -187,9 +190,9 @@ class Probe:
             exchange = await self.places.sent(place, send, lambda sent: may_have_counted(sent, read(sent, rows).meaning))
             said = read(exchange, rows).meaning
             if said in (Meaning.ACCEPTED, Meaning.ADMITTED):
-                lane.judged(name, mark, True)
+                lane.judged(turn, mark, True)
             elif exchange.status in (401, 403):
-                lane.judged(name, mark, False)
+                lane.judged(turn, mark, False)
         return pausing(lane, exchange, provider)
 
     async def _introspected(self, ask: Ask, client: RegistryClient, provider: Provider) -> Exchange:
@@ -198,6 +201,14 @@ class Probe:
         if isinstance(place, Spent):
             return replace(self._unsent(ask, client, place), retry_after_s=None)
         return await self.places.sent(place, lambda: client.send(ask), opinion_may_have_counted)
+
+    async def _place(
+        self, ask: Ask, evidence: Evidence, provider: Provider, name: Fingerprint, mark: str, lane: Lane
+    ) -> Reservation | Spent | Failure:  # fmt: skip
+        """A place for a login: one for all that a secret which was accepted a short while ago has in flight (registries/README.md 8)."""
+        if not lane.trusts(mark):
+            return await self._reserve(ask, evidence, provider, name)
+        return await self.places.shared((evidence.subject.host, mark), lambda: self._reserve(ask, evidence, provider, name))
 
     async def _reserve(self, ask: Ask, evidence: Evidence, provider: Provider, name: Fingerprint) -> Reservation | Spent | Failure:
         known = evidence.known
@@ -209,7 +220,7 @@ class Probe:
     @property
     def places(self) -> Places:
         """The failure budgets of its ledger."""
-        return Places(self.ledger, self.now, self.sleep)
+        return Places(self.ledger, self.now, self.sleep, self._together)
 
     def _unsent(self, ask: Ask, client: RegistryClient, place: Spent | Failure, banned_s: float = 0.0) -> Exchange:
         now = self.now()

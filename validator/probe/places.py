@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
@@ -23,13 +23,34 @@ PLACE_WAIT_S: Final = 0.25
 PLACE_TRIES: Final = 40
 
 
+@dataclass(slots=True)
+class Together:
+    """The one place of all that an accepted secret has in flight: its logins are hardly refused, and would take each other's places.
+
+    The first of its `users` that is refused spends it, each further one a place more.
+    """
+
+    place: Reservation | None = None
+    users: int = 0
+    spent: bool = False
+    taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class Shared(Reservation):
+    """A place that is held together with others, under `key`."""
+
+    key: tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Places:
-    """The failure budgets of one ledger as a probe uses them; `now` is the wall clock."""
+    """The failure budgets of one ledger as a probe uses them; `now` is the wall clock. `together` is one for a process."""
 
     ledger: Ledger
     now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]]
+    together: dict[tuple[str, str], Together]
 
     async def of_login(
         self, ask: Ask, host: str, provider: Provider, name: Fingerprint, budget_class: BudgetClass, *, asked_before: bool
@@ -51,6 +72,31 @@ class Places:
                 return place
             await self.sleep(PLACE_WAIT_S)
         return place
+
+    async def shared(
+        self, key: tuple[str, str], take: Callable[[], Awaitable[Reservation | Spent | Failure]]
+    ) -> Reservation | Spent | Failure:  # fmt: skip
+        """A place that all logins under `key` (host, fingerprint) hold together while one of them is in flight."""
+        held = self.together.setdefault(key, Together())
+        held.users += 1
+        try:
+            async with held.taking:
+                if held.place is None:
+                    place = await take()
+                    if not isinstance(place, Reservation):
+                        return place
+                    held.place = place
+            held.users += 1
+            return Shared(held.place.id, key)
+        finally:
+            await self._left(key, held)
+
+    async def _left(self, key: tuple[str, str], held: Together) -> None:
+        held.users -= 1
+        if held.users == 0:
+            del self.together[key]
+            if held.place is not None and not held.spent:
+                await self.ledger.budgets.settle(held.place, False, now=self.now())
 
     async def of_introspection(self, ask: Ask, provider: Provider) -> Reservation | Spent | None:
         """A place for a question to the vendor's introspection, which has a limit of bad secrets of its own; None: it has none."""
@@ -76,11 +122,23 @@ class Places:
             exchange = await send()
         except BaseException:
             if place is not None:
-                await asyncio.shield(self.ledger.budgets.settle(place, True, now=self.now()))
+                await asyncio.shield(self._settle(place, True))
             raise
         if place is not None:
-            await self.ledger.budgets.settle(place, counted(exchange), now=self.now())
+            await self._settle(place, counted(exchange))
         return exchange
+
+    async def _settle(self, place: Reservation, spent: bool) -> None:
+        if not isinstance(place, Shared):
+            await self.ledger.budgets.settle(place, spent, now=self.now())
+            return
+        held = self.together[place.key]
+        if spent and not held.spent:
+            held.spent = True
+            await self.ledger.budgets.settle(place, True, now=self.now())
+        elif spent:
+            await self.ledger.budgets.spend(place, now=self.now())
+        await self._left(place.key, held)
 
 
 def may_have_counted(exchange: Exchange, said: Meaning) -> bool:

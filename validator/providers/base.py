@@ -118,6 +118,8 @@ class Provider:
     """The scope that a login without a repository asks for; "" = none."""
     default_username: str = ""
     """Sent where the stored username is empty and the vendor looks at none."""
+    fixed_username: str = ""
+    """The one username of all its users: it says nothing of whose login it is, and no account is locked by it."""
     nobody_claims: Callable[[TokenClaims], bool | None] | None = None
     """What a token's own claims say: True, nobody was logged in; None, they do not tell."""
     own_namespace: bool = False

@@ -81,6 +81,7 @@ NGC: Final = Provider(
     realm_hosts=frozenset({"nvcr.io", "authn.nvidia.com"}),
     look=look,
     made_up=made_up,
+    fixed_username=USERNAME,
     traits=Traits(
         rows=(
             *BEARER_ONLY,

@@ -12,12 +12,15 @@ import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from asyncio_throttle import Throttler  # type: ignore[attr-defined]  # its __init__ lists no __all__
 
 from validator.evidence import Asker
 from validator.providers import Pace
+
+ACCEPTED_S: Final = 600.0
+"""So long a secret's acceptance frees its next logins of waiting for each other (registries/README.md 8)."""
 
 
 class Acquirer(Protocol):
@@ -117,19 +120,30 @@ class Lane:
 
         `secret` is a fingerprint: a secret accepted in the last ten minutes waits for nobody.
         """
-        if self.monotonic() - self._accepted_at.get(secret, -1e9) < 600.0:
+        if self.trusts(secret):
             yield
             return
         lock = self._names.setdefault(username, asyncio.Lock())
         async with lock:
-            wait = self._refused_at.get(username, -1e9) + gap_s - self.monotonic()
-            if wait > 0:
-                await self.sleep(wait)
-            yield
+            if not self.trusts(secret):  # else it was accepted while this one waited
+                wait = self._refused_at.get(username, -1e9) + gap_s - self.monotonic()
+                if wait > 0:
+                    await self.sleep(wait)
+                yield
+                return
+        yield
+
+    def trusts(self, secret: str) -> bool:
+        """True if the secret was accepted in the last ten minutes, and not refused since."""
+        return self.monotonic() - self._accepted_at.get(secret, -1e9) < ACCEPTED_S
 
     def judged(self, username: str, secret: str, accepted: bool) -> None:
         """Remember what the registry said of a login."""
-        (self._accepted_at if accepted else self._refused_at)[secret if accepted else username] = self.monotonic()
+        if accepted:
+            self._accepted_at[secret] = self.monotonic()
+        else:
+            self._refused_at[username] = self.monotonic()
+            self._accepted_at.pop(secret, None)
 
 
 def lane_of(pace: Pace, sleep: Callable[[float], Awaitable[None]], monotonic: Callable[[], float]) -> Lane:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
+from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.credential import Credential, RegistryScope
@@ -39,6 +40,14 @@ class BrokenPullSecret:
     user: str
     name: str
     why: str
+
+
+def as_kubelet_splits(credential: Credential) -> Credential:
+    """The pair that a kubelet reads out of `base64(username:secret)`: it splits at the first colon (registries/README.md 3.3, 7)."""
+    username, colon, rest = credential.username.partition(":")
+    if not colon:
+        return credential
+    return replace(credential, username=username, secret=SecretStr(f"{rest}:{credential.secret.get_secret_value()}"))
 
 
 class CredentialStore(Protocol):

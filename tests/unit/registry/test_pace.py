@@ -1,0 +1,79 @@
+"""Who waits for whom at a lane: logins of one name, until one of them was accepted."""
+
+from __future__ import annotations
+
+import asyncio
+
+from validator.providers.generic import GENERIC
+from validator.registry.pace import ACCEPTED_S, Lane, lane_of
+
+
+class Clock:
+    """Time that only waiting passes."""
+
+    def __init__(self) -> None:
+        self.at = 1000.0
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.at += seconds
+
+
+def lane(clock: Clock) -> Lane:
+    return lane_of(GENERIC.pace, clock.sleep, clock.now)
+
+
+async def test_who_waited_while_the_secret_was_accepted_waits_for_nobody_else() -> None:
+    clock = Clock()
+    of, inside, most = lane(clock), 0, 0
+    first_in, all_in, accepted = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def login(is_first: bool) -> None:
+        nonlocal inside, most
+        async with of.name("jane", "secret", 3.0):
+            if is_first:
+                first_in.set()
+                await accepted.wait()
+                of.judged("jane", "secret", True)
+                return
+            inside += 1
+            most = max(most, inside)
+            if inside == 4:
+                all_in.set()
+            await all_in.wait()
+            inside -= 1
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        tasks.create_task(login(True))
+        await first_in.wait()
+        for _ in range(4):
+            tasks.create_task(login(False))
+        await asyncio.sleep(0)
+        assert most == 0
+        accepted.set()
+    assert (most, clock.waits) == (4, [])
+
+
+async def test_a_refusal_ends_the_trust_and_makes_the_name_wait() -> None:
+    clock = Clock()
+    of = lane(clock)
+    of.judged("jane", "secret", True)
+    assert of.trusts("secret")
+    of.judged("jane", "secret", False)
+    assert not of.trusts("secret")
+    async with of.name("jane", "secret", 3.0):
+        assert clock.waits == [3.0]
+
+
+async def test_trust_ends_after_ten_minutes() -> None:
+    clock = Clock()
+    of = lane(clock)
+    of.judged("jane", "secret", True)
+    clock.at += ACCEPTED_S - 1
+    assert of.trusts("secret")
+    clock.at += 1
+    assert not of.trusts("secret")
