@@ -92,9 +92,9 @@ WITHIN = {
     "verdict": ["base", "words", "reading", "traits", "controls", "findings", "image", "table"],
     "providers": ["base", "plan", "login_questions", "image_questions", "questions"],
     "registry": ["base", "reach", "client"],
-    "probe": ["reach", "lanes"],
     "notifiers": ["base", "urls", "words", "log", "mail", "chat", "webhook"],
-    "ledger": ["statuses", "users", "history", "notices", "digests"],
+    "probe": ["reach", "lanes", "recall", "health"],
+    "ledger": ["statuses", "users", "history", "notices", "digests", "challenges", "controls", "facts", "illness", "view"],
 }
 """Inside these packages some modules build on one another, in this order alone."""
 

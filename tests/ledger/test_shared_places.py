@@ -10,7 +10,7 @@ from typing import Final
 from validator.evidence import Exchange, Failure, Party, Step
 from validator.ledger import Ledger
 from validator.ledger.budgets import BudgetClass, Reservation, Spent
-from validator.probe.places import Places
+from validator.probe.places import Places, Shared
 
 HOST: Final = "reg.test"
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -39,7 +39,7 @@ class Flight:
     async def login(self, status: int) -> Exchange | Spent | Failure:
         """One of them, and what is answered."""
         place = await self.of.shared((HOST, "mark"), lambda: one(self.ledger))
-        if not isinstance(place, Reservation):
+        if not isinstance(place, Shared):
             return place
 
         async def send() -> Exchange:

@@ -40,6 +40,14 @@ async def test_two_processes_never_both_take_the_last_place(tmp_path):
     assert sum(got) == 25
 
 
+async def test_two_processes_that_keep_places_for_themselves_cause_no_more_refusals_than_there_may_be(tmp_path):
+    got = [int(one) for one in await race("log_in", tmp_path, 2)]
+    async with open_embedded(tmp_path / "validator.db", tmp_path / "master.key") as embedded:
+        assert await embedded.ledger.budgets.count("nvcr.io", NOW) == sum(got)
+        left = await embedded.database.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM budget WHERE NOT refused"))
+    assert (17 <= sum(got) <= 25, left.scalar()) == (True, 0)
+
+
 async def test_two_processes_lose_none_of_each_others_counts(tmp_path):
     await race("count", tmp_path, 2)
     async with open_embedded(tmp_path / "validator.db", tmp_path / "master.key") as embedded:

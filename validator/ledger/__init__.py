@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ from validator.ledger.keys import Keyring, open_keys
 from validator.ledger.notices import Notices
 from validator.ledger.statuses import Statuses
 from validator.ledger.users import Users
+from validator.ledger.view import View
 
 Made = TypeVar("Made")
 
@@ -51,6 +53,11 @@ class Ledger:
         self.platforms = Platforms(database)
         self.illness = Illness(database)
         self.budgets = Budgets(database)
+
+    @cached_property
+    def view(self) -> View:
+        """What it holds of hosts and secrets that are asked now, in memory."""
+        return View(self._database)
 
     async def keep(self, *writes: Write | Change, at_once: bool = False) -> None:
         """Write these together, all or nothing: now, or while `behind` is open within a second. See `Database.keep`.
@@ -83,7 +90,11 @@ class Ledger:
         async def joined(connection: AsyncConnection) -> Made:
             return await work(Ledger(Joined(database, connection, writes=True)))
 
-        return await database.write(joined, *METADATA.tables.values())
+        try:
+            return await database.write(joined, *METADATA.tables.values())
+        except BaseException:
+            self.view.forget()  # it was told of what is not kept now
+            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -79,6 +79,34 @@ def facts_of(row: Any) -> FingerprintFacts:
     values = {name: getattr(row, name) for name in _NEW}
     values["scopes"] = None if row.scopes is None else tuple(row.scopes)
     return FingerprintFacts(**values)
+
+
+def after(facts: FingerprintFacts | None, write: Write) -> FingerprintFacts:
+    """What the row holds once `write` (one of `Facts`) is made: the same as its statement makes of it. Pure."""
+    values, statement = write.values, write.statement
+    new = facts_of(_Columns(values))
+    if facts is None:
+        return new
+    if statement is _INTROSPECTED:
+        return replace(facts, introspected_at=new.introspected_at, scopes=new.scopes, expires_at=new.expires_at, opinion=new.opinion)
+    facts = replace(facts, asked_at=_later(facts.asked_at, new.asked_at))
+    if statement is _ACCEPTED:
+        at = _later(facts.accepted_at, new.accepted_at)
+        return replace(facts, accepted_at=at, ever_valid=facts.ever_valid or new.ever_valid, refusals_in_row=0)
+    if statement is _REFUSED:
+        return replace(facts, refused_at=_later(facts.refused_at, new.refused_at), refusals_in_row=facts.refusals_in_row + 1)
+    return replace(facts, denied_at=_later(facts.denied_at, new.denied_at)) if statement is _DENIED else facts
+
+
+def _later(old: datetime | None, new: datetime | None) -> datetime | None:
+    return new if old is None else old if new is None else max(old, new)
+
+
+class _Columns:
+    """Values as a row has them."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self.__dict__.update(values)
 
 
 class Facts:

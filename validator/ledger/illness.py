@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.behind import Statement, Write
@@ -25,6 +25,14 @@ class Sign:
 
     kind: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When a kind of sign was first and last seen."""
+
+    first: datetime
+    last: datetime
 
 
 class Illness:
@@ -50,6 +58,16 @@ class Illness:
         if before is None or now - before >= PRUNED_EVERY:
             await self._database.write(lambda connection: connection.execute(delete(SIGNS).where(_S.host == host, _S.at < now - KEPT)))
             self._pruned_at[host] = now
+
+    async def spans(self, host: str) -> dict[str, Span]:
+        """When each kind was first and last seen at `host`, of what is kept."""
+        query = select(_S.kind, func.min(_S.at, type_=_S.at.type).label("first"), func.max(_S.at, type_=_S.at.type).label("last"))
+
+        async def work(connection: AsyncConnection) -> dict[str, Span]:
+            rows = await connection.execute(query.where(_S.host == host).group_by(_S.kind))
+            return {row.kind: Span(row.first, row.last) for row in rows}
+
+        return await self._database.read(work, SIGNS)
 
     async def since(self, host: str, since: datetime) -> tuple[Sign, ...]:
         """What was seen at `host` from `since` on, the oldest first."""

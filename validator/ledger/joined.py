@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, TypeVar
 
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,6 +21,7 @@ class Joined(Database):
     def __init__(self, database: Database, connection: AsyncConnection, *, writes: bool) -> None:
         self.path = database.path
         self.durable = database.durable
+        self._database = database
         self._connection = connection
         self._writes = writes
 
@@ -45,9 +46,25 @@ class Joined(Database):
         for one in writes:
             batch.add(one)
         await self.write(batch.make)
+        self._database.told(writes)
 
-    async def flush(self) -> None:
+    @property
+    def waits(self) -> bool:
+        """False."""
+        return False
+
+    async def whole(self, run: Coroutine[Any, Any, Made]) -> Made:
+        """Run it: it is a part of a whole."""
+        return await run
+
+    async def flush(self, *, last: bool = False) -> None:
         """Nothing: in the transaction that is open nothing waits."""
+
+    def watch(self, watcher: Callable[[Write | Change], None]) -> None:
+        """Nobody: whoever watches does it at the whole database."""
+
+    def with_each_flush(self, more: Callable[[bool], Iterable[Write]]) -> None:
+        """Never: in the transaction that is open nothing waits."""
 
     async def scrub(self) -> None:
         """Nothing: only a database of its own can be scrubbed."""

@@ -6,7 +6,7 @@ sent. registries/README.md 6.3 and 8; design section 6.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
@@ -19,14 +19,13 @@ from validator.credential import Host
 from validator.evidence import Asker, Evidence, Exchange, Failure, Party, Step, Subject
 from validator.ledger import Ledger
 from validator.ledger.budgets import BudgetClass, Reservation, Spent
-from validator.logs import hide_too
-from validator.probe.base import Begun, Inquiry, Probed, hidden
+from validator.probe.base import Inquiry, Pairs, Probed, hidden
 from validator.probe.health import answered_as_usual, is_basic, opinion_due, recalled
 from validator.probe.lanes import Lanes, pausing
 from validator.probe.lessons import Lessons
-from validator.probe.places import Places, Together, may_have_counted, opinion_may_have_counted
-from validator.probe.reach import plan_of, provider_of, reach_of, settings_of
-from validator.probe.recall import Recall, budget_class
+from validator.probe.places import Places, Shared, Together, may_have_counted, opinion_may_have_counted
+from validator.probe.reach import Ways
+from validator.probe.recall import Begun, Recall, budget_class
 from validator.protocol.realm import odd_address
 from validator.providers import Provider, made_up_pair, shape_of
 from validator.providers.plan import Ask, Auth, Seen, login, ping
@@ -59,30 +58,34 @@ class Probe:
     random: Random
     proxies: ProxyRules = field(default_factory=ProxyRules)
     on_exchange: Callable[[str, Exchange], None] | None = None
+    ways: Ways = field(init=False)
     _lanes: Lanes = field(init=False)
     _together: dict[tuple[str, str], Together] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._lanes = Lanes(self.settings, self.sleep, self.monotonic)
+        self.ways = Ways(self.settings, self.proxies)
+        self._lanes = Lanes(self.ways, self.sleep, self.monotonic)
+
+    def expect(self, host: Host, fingerprints: Iterable[Fingerprint]) -> None:
+        """These secrets are about to be asked, in about this order: what is known of them is read many at once."""
+        self.ledger.view.expect(host, fingerprints)
 
     async def ask(self, inquiry: Inquiry) -> Probed:
         """The verdict about `inquiry`, with its evidence; what it taught is in the ledger. Raises StoreLost and our own bugs."""
-        recall = Recall(self.ledger, inquiry.host)
-        begun = await self._begin(inquiry, recall)
-        provider, fingerprint = begun.provider, begun.fingerprint
-        pairs = self._pairs(inquiry, provider)
+        begun = await self._begin(inquiry)
+        fingerprint, pairs = begun.fingerprint, self._pairs(inquiry, begun.provider)
         with hidden(pairs.values()):
-            provider, evidence = await self._converse(inquiry, provider, begun.reach, begun.evidence, pairs, recall, fingerprint)
+            provider, evidence = await self._converse(inquiry, begun, pairs)
         verdict = decide(evidence, provider.traits, provider.table)
         await Lessons(self.ledger, inquiry.host).remember(evidence, provider, fingerprint, self.now(), proven=verdict.outcome is Outcome.VALID)
         return Probed(inquiry=inquiry, verdict=verdict, evidence=evidence, provider=provider, fingerprint=fingerprint or "")
 
     async def recalled(self, inquiry: Inquiry, within_s: float) -> tuple[Verdict, datetime] | None:
         """What the ledger alone says: the verdict and instant of an acceptance at most `within_s` old; None unless that was `valid`."""
-        begun = await self._begin(inquiry, Recall(self.ledger, inquiry.host))
-        facts = await self.ledger.facts.of(inquiry.host, begun.fingerprint) if begun.fingerprint is not None else None
+        begun = await self._begin(inquiry)
+        facts = await self.ledger.view.facts(inquiry.host, begun.fingerprint) if begun.fingerprint is not None else None
         demand = begun.evidence.known.challenge or begun.evidence.known.controls_for
-        if opinion_due(begun, plan_of(self.settings, inquiry.host, begun.reach, demand)):
+        if opinion_due(begun, self.ways.plan(inquiry.host, begun.reach, demand)):
             return None  # an accepted login alone is not enough where the vendor tells more of a key
         return recalled(begun, facts, self.now(), within_s)
 
@@ -92,11 +95,11 @@ class Probe:
         A token request (for `repository` if one is given); on a Basic registry a ping that demands what it is known to demand.
         """
         inquiry = Inquiry(host=host, asker=Asker.SWEEP)
-        begun = await self._begin(inquiry, Recall(self.ledger, host))
+        begun = await self._begin(inquiry)
         provider, evidence = begun.provider, begun.evidence
         evidence = replace(evidence, subject=replace(evidence.subject, repository=repository))
-        client = self._client(begun.reach, self._pairs(inquiry, provider), Recall(self.ledger, host))
-        plan = plan_of(self.settings, host, begun.reach, None)
+        client = self._client(begun, self._pairs(inquiry, provider))
+        plan = self.ways.plan(host, begun.reach, None)
         for _ in range(2):
             seen = Seen(plan, evidence)
             told = seen.demand is not None and seen.demand.fault is None and not is_basic(evidence)
@@ -110,40 +113,37 @@ class Probe:
                 break
         return await answered_as_usual(self.ledger, host, provider, begun.reach, evidence, self.now())
 
-    async def _begin(self, inquiry: Inquiry, recall: Recall) -> Begun:
-        now = self.now()
-        reach = self._reach(inquiry.host, provider_of(self.settings, inquiry.host, None))
-        kept, age_s, _ = await recall.demand(reach, now)
-        provider = provider_of(self.settings, inquiry.host, kept)
-        reach = self._reach(inquiry.host, provider)
+    async def _begin(self, inquiry: Inquiry) -> Begun:
+        now, host, ways = self.now(), inquiry.host, self.ways
+        recall = Recall(self.ledger.view, host, await self.ledger.view.host(host), self.ledger.durable)
+        kept = ways.kept(host, recall.seen.challenge)
+        provider = ways.provider(host, kept)
+        reach = ways.reach(host, provider)
         credential = inquiry.credential
-        fingerprint = self.fingerprinter.of(inquiry.host, credential.username, credential.secret) if credential is not None else None
+        fingerprint = self.fingerprinter.of(host, credential.username, credential.secret) if credential is not None else None
         subject = await self._subject(inquiry, provider, reach, fingerprint)
         known = await recall.known(
-            reach=reach, provider=provider, demand=kept, age_s=age_s, fingerprint=fingerprint, repository=subject.repository, now=now,
-            elsewhere=await self._elsewhere(inquiry.host),
+            provider=provider, demand=kept, fingerprint=fingerprint, repository=subject.repository, now=now,
+            elsewhere=self._elsewhere(host, recall.seen.other),
         )  # fmt: skip
         if inquiry.canary:
             known = replace(known, ever_valid=True, refused_age_s=None)
-        return Begun(provider=provider, reach=reach, evidence=Evidence(subject, known), fingerprint=fingerprint)
+        return Begun(provider=provider, reach=reach, evidence=Evidence(subject, known), fingerprint=fingerprint, recall=recall)
 
-    async def _converse(
-        self, inquiry: Inquiry, provider: Provider, reach: Reach, evidence: Evidence, pairs: dict[Party, Pair], recall: Recall,
-        fingerprint: Fingerprint | None,
-    ) -> tuple[Provider, Evidence]:  # fmt: skip
-        client = self._client(reach, pairs, recall)
+    async def _converse(self, inquiry: Inquiry, begun: Begun, pairs: Pairs) -> tuple[Provider, Evidence]:
+        provider, reach, evidence, fingerprint = begun.provider, begun.reach, begun.evidence, begun.fingerprint
+        client = self._client(begun, pairs)
         for _ in range(MOST_ASKS):
             demand, _ = evidence.challenged()
-            better = provider_of(self.settings, inquiry.host, demand)
+            better = self.ways.provider(inquiry.host, demand)
             if better.key != provider.key:
                 provider = better
-                reach = self._reach(inquiry.host, provider)
+                reach = self.ways.reach(inquiry.host, provider)
                 client = replace(client, reach=reach)
                 if inquiry.credential is not None:
-                    pairs |= self._pairs(inquiry, provider)
-                    hide_too(pairs[Party.CONTROL].secret, pairs[Party.CONTROL].username)
+                    pairs = client.pairs = self._pairs(inquiry, provider)
                     evidence = replace(evidence, subject=await self._subject(inquiry, provider, reach, fingerprint))
-            ask = next_ask(plan_of(self.settings, inquiry.host, reach, demand), evidence)
+            ask = next_ask(self.ways.plan(inquiry.host, reach, demand), evidence)
             if ask is None:
                 return provider, evidence
             if ask.wait_s:
@@ -166,7 +166,7 @@ class Probe:
         lane = self._lanes.of(client.reach.dialled(ask.url), provider, subject.host, ask)
         if ask.step is Step.ELSEWHERE:
             other = Host(evidence.known.elsewhere_host)
-            client = replace(client, reach=self._reach(other, provider_of(self.settings, other, None)))
+            client = replace(client, reach=self.ways.reach(other, self.ways.provider(other, None)))
         login = ask.auth is Auth.PAIR and ask.step in (Step.LOGIN, Step.SCOPED)
         if not login:
             async with lane.slot(subject.asker):
@@ -179,7 +179,7 @@ class Probe:
         async with lane.name(turn, mark, provider.pace.repeat_after_s):
             banned = max(evidence.known.banned_left_s, lane.banned_left_s)
             place = Failure.ADDRESS_BANNED if banned else await self._place(ask, evidence, provider, Fingerprint(name), mark, lane)
-            if not isinstance(place, Reservation):
+            if not isinstance(place, Reservation | Shared):
                 return self._unsent(ask, client, place, banned)
 
             async def send() -> Exchange:
@@ -204,7 +204,7 @@ class Probe:
 
     async def _place(
         self, ask: Ask, evidence: Evidence, provider: Provider, name: Fingerprint, mark: str, lane: Lane
-    ) -> Reservation | Spent | Failure:  # fmt: skip
+    ) -> Reservation | Shared | Spent | Failure:  # fmt: skip
         """A place for a login: one for all that a secret which was accepted a short while ago has in flight (registries/README.md 8)."""
         if not lane.trusts(mark):
             return await self._reserve(ask, evidence, provider, name)
@@ -235,7 +235,7 @@ class Probe:
     async def _subject(self, inquiry: Inquiry, provider: Provider, reach: Reach, fingerprint: Fingerprint | None) -> Subject:
         credential, image = inquiry.credential, inquiry.image
         repository = image.repository if image is not None else ""
-        said = settings_of(self.settings, inquiry.host)
+        said = self.ways.said(inquiry.host)
         subject = Subject(
             host=inquiry.host, anonymous=credential is None, repository=repository, reference=image.manifest if image is not None else "",
             platform=inquiry.platform, asker=inquiry.asker, ip_restricted=said.ip_restricted, given=inquiry.given,
@@ -247,33 +247,30 @@ class Probe:
         own = inquiry.proof or (bool(credential.scope.path) and repository == credential.scope.path)
         own = own or (provider.own_namespace and repository.partition("/")[0] == credential.username)
         if repository and not own and fingerprint is not None:
-            own = repository in await self.ledger.repositories.of(fingerprint)
+            own = repository in await self.ledger.view.repositories(fingerprint)
         return replace(
             subject, username=credential.username, kind=shape.kind, fault=shape.fault, hints=shape.hints, expires_at=shape.expires_at,
             short_lived=shape.short_lived, own=own, no_repeat=shape.no_repeat, introspect=shape.introspect, leave_dead=shape.leave_dead,
         )  # fmt: skip
 
-    def _pairs(self, inquiry: Inquiry, provider: Provider) -> dict[Party, Pair]:
-        username, secret = made_up_pair(provider, self.random)
-        said = settings_of(self.settings, inquiry.host)
-        if said.canary is not None and provider.key != "ngc":
-            username = said.canary.username
-        pairs = {Party.CONTROL: Pair(username, secret)}
+    def _pairs(self, inquiry: Inquiry, provider: Provider) -> Pairs:
+        said = self.ways.said(inquiry.host)
+
+        def made_up() -> Pair:
+            username, secret = made_up_pair(provider, self.random)
+            return Pair(said.canary.username if said.canary is not None and provider.key != "ngc" else username, secret)
+
+        pairs = Pairs(made_up)
         if inquiry.credential is not None:
             pairs[Party.SUBJECT] = Pair(inquiry.credential.username or provider.default_username, inquiry.credential.secret)
         return pairs
 
-    def _client(self, reach: Reach, pairs: dict[Party, Pair], recall: Recall) -> RegistryClient:
-        return RegistryClient(self.transport, reach, pairs, lambda: self.now().timestamp(), recall.platforms_of)
+    def _client(self, begun: Begun, pairs: Pairs) -> RegistryClient:
+        return RegistryClient(self.transport, begun.reach, pairs, lambda: self.now().timestamp(), begun.recall.platforms_of)
 
-    def _reach(self, host: Host, provider: Provider) -> Reach:
-        proxies = self.proxies if settings_of(self.settings, host).proxy else ProxyRules()
-        return reach_of(self.settings, host, provider, proxies)
-
-    async def _elsewhere(self, host: Host) -> tuple[str, URL] | None:
-        other = await self.ledger.challenges.other_than(host)
+    def _elsewhere(self, host: Host, other: str | None) -> tuple[str, URL] | None:
         if other is None:
             other = next((name for name in self.settings.registries if name not in ("*", host)), None)
         if other is None:
             return None
-        return other, self._reach(Host(other), provider_of(self.settings, Host(other), None)).registry / "v2/"
+        return other, self.ways.reach(Host(other), self.ways.provider(Host(other), None)).registry / "v2/"

@@ -11,14 +11,13 @@ from typing import Final
 from yarl import URL
 
 from validator.credential import Credential, Host
-from validator.evidence import Asker, Demand, Evidence, Step
+from validator.evidence import Asker, Demand, Evidence, Party, Step
 from validator.ledger.controls import ControlKey
-from validator.logs import hiding
+from validator.logs import hide_too, hiding
 from validator.protocol.manifest import Platform
 from validator.protocol.reference import Reference
 from validator.providers import Provider
 from validator.registry.client import Pair
-from validator.registry.reach import Reach
 from validator.sealing import Fingerprint
 from validator.verdict import Reason, Verdict
 
@@ -60,14 +59,19 @@ class Probed:
     fingerprint: Fingerprint | str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Begun:
-    """Where a conversation starts: whose rules, which way, and what is known."""
+class Pairs(dict[Party, Pair]):
+    """The pairs of one probe, by party. The control's is made up, and hidden, when it is first asked for: few probes send one."""
 
-    provider: Provider
-    reach: Reach
-    evidence: Evidence
-    fingerprint: Fingerprint | None
+    def __init__(self, made_up: Callable[[], Pair]) -> None:
+        super().__init__()
+        self._made_up = made_up
+
+    def __missing__(self, party: Party) -> Pair:
+        if party is not Party.CONTROL:
+            raise KeyError(party)
+        pair = self[party] = self._made_up()
+        hide_too(pair.secret, pair.username)
+        return pair
 
 
 @contextmanager

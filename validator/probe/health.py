@@ -10,7 +10,7 @@ from validator.evidence import Evidence, Exchange, Grant, Party, Step
 from validator.ledger import Ledger
 from validator.ledger.controls import AnonymousResult
 from validator.ledger.facts import FingerprintFacts
-from validator.probe.base import Begun
+from validator.probe.recall import Begun
 from validator.providers import Provider
 from validator.providers.plan import Plan
 from validator.registry.reach import Reach

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from yarl import URL
 
-from validator.config import Settings
 from validator.credential import Host
 from validator.evidence import Exchange, Step
-from validator.probe.reach import settings_of
+from validator.probe.reach import Ways
 from validator.providers import Provider
 from validator.providers.plan import Ask
 from validator.registry.pace import Lane, lane_of
@@ -21,7 +20,7 @@ from validator.verdict import Reason, read
 class Lanes:
     """The lanes of one process."""
 
-    settings: Settings
+    ways: Ways
     sleep: Callable[[float], Awaitable[None]]
     monotonic: Callable[[], float]
     _lanes: dict[str, Lane] = field(default_factory=dict)
@@ -38,7 +37,7 @@ class Lanes:
             )
         elif provider.token_pace is not None and ask.step in (Step.LOGIN, Step.SCOPED):
             place = f"{host} token"
-            if "per_second" not in settings_of(self.settings, Host(host)).pace.model_fields_set:
+            if "per_second" not in self.ways.said(Host(host)).pace.model_fields_set:
                 pace = replace(pace, per_second=provider.token_pace[0], burst=provider.token_pace[1], in_flight=2)
         else:
             place = str(host) if ask.step is not Step.ELSEWHERE else place

@@ -37,9 +37,10 @@ class Together:
 
 
 @dataclass(frozen=True, slots=True)
-class Shared(Reservation):
+class Shared:
     """A place that is held together with others, under `key`."""
 
+    place: Reservation
     key: tuple[str, str]
 
 
@@ -60,22 +61,43 @@ class Places:
         exempt = self.ledger.durable or is_loopback(ask.url)
         if control and not exempt:
             return Failure.NOT_MADE
-        windows = dict(provider.pace.refused) if exempt else WITHOUT_LEDGER
+        pace = provider.pace
+        windows, by_name = pace.refused if exempt else WITHOUT_LEDGER, {} if control else pace.refused_per_username
         place: Reservation | Spent = Spent(self.now(), 0)
         for _ in range(PLACE_TRIES):
             place = await self.ledger.budgets.reserve(
-                host, name=None if control else name, budget_class=budget_class, windows=windows,
-                username_windows={} if control else dict(provider.pace.refused_per_username), now=self.now(),
+                host, name=None if control else name, budget_class=budget_class, windows=windows, username_windows=by_name, now=self.now(),
                 first_ever=not asked_before and not control,
             )  # fmt: skip
             if isinstance(place, Reservation) or place.in_flight == 0 or control:
                 return place
-            await self.sleep(PLACE_WAIT_S)
+            if by_name:
+                await self.sleep(PLACE_WAIT_S)
+            elif (handed := await self._handed(host, budget_class, name)) is not None:
+                return handed
         return place
+
+    async def _handed(self, host: str, budget_class: BudgetClass, name: Fingerprint) -> Reservation | None:
+        """A place that another login of this process gives back within a moment."""
+        budgets = self.ledger.budgets
+        async with asyncio.TaskGroup() as tasks:
+            handed, waited = tasks.create_task(budgets.handed(host, budget_class, name)), tasks.create_task(self._wait())
+            try:
+                await asyncio.wait({handed, waited}, return_when=asyncio.FIRST_COMPLETED)
+            except asyncio.CancelledError:
+                if handed.done() and not handed.cancelled():
+                    await budgets.settle(handed.result(), False, now=self.now())
+                raise
+            handed.cancel()
+            waited.cancel()
+        return None if handed.cancelled() else handed.result()
+
+    async def _wait(self) -> None:
+        await self.sleep(PLACE_WAIT_S)
 
     async def shared(
         self, key: tuple[str, str], take: Callable[[], Awaitable[Reservation | Spent | Failure]]
-    ) -> Reservation | Spent | Failure:  # fmt: skip
+    ) -> Shared | Spent | Failure:  # fmt: skip
         """A place that all logins under `key` (host, fingerprint) hold together while one of them is in flight."""
         held = self.together.setdefault(key, Together())
         held.users += 1
@@ -87,7 +109,7 @@ class Places:
                         return place
                     held.place = place
             held.users += 1
-            return Shared(held.place.id, key)
+            return Shared(held.place, key)
         finally:
             await self._left(key, held)
 
@@ -115,7 +137,7 @@ class Places:
         return place
 
     async def sent(
-        self, place: Reservation | None, send: Callable[[], Awaitable[Exchange]], counted: Callable[[Exchange], bool]
+        self, place: Reservation | Shared | None, send: Callable[[], Awaitable[Exchange]], counted: Callable[[Exchange], bool]
     ) -> Exchange:  # fmt: skip
         """What `send` gives; the place is spent if `counted`, or if it is not known whether the request left."""
         try:
@@ -128,16 +150,16 @@ class Places:
             await self._settle(place, counted(exchange))
         return exchange
 
-    async def _settle(self, place: Reservation, spent: bool) -> None:
+    async def _settle(self, place: Reservation | Shared, spent: bool) -> None:
         if not isinstance(place, Shared):
             await self.ledger.budgets.settle(place, spent, now=self.now())
             return
         held = self.together[place.key]
         if spent and not held.spent:
             held.spent = True
-            await self.ledger.budgets.settle(place, True, now=self.now())
+            await self.ledger.budgets.settle(place.place, True, now=self.now())
         elif spent:
-            await self.ledger.budgets.spend(place, now=self.now())
+            await self.ledger.budgets.spend(place.place, now=self.now())
         await self._left(place.key, held)
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final, NamedTuple
 
 from yarl import URL
 
 from validator.config import RegistrySettings, Settings
 from validator.credential import Host
 from validator.evidence import Demand
+from validator.ledger.challenges import ChallengeSeen
 from validator.providers import Pace, Provider, provider_for
 from validator.providers.plan import Plan
 from validator.registry.proxy import ProxyRules
-from validator.registry.reach import Reach
+from validator.registry.reach import Reach, bearer_demand
+
+MOST_HOSTS: Final = 1000
+"""So many hosts are remembered; a service may be asked about any number of them."""
 
 
 def settings_of(settings: Settings, host: Host) -> RegistrySettings:
@@ -88,3 +93,84 @@ def _api(settings: Settings, host: Host, reach: Reach, demand: Demand | None) ->
             return about.base_of(reach.dialled(demand.realm))
         return None
     return about.url if host in reach.provider.hosts and said.endpoint is None else None
+
+
+class _Planned(NamedTuple):
+    demand: Demand | None
+    plan: Plan
+
+
+class _Kept(NamedTuple):
+    challenge: ChallengeSeen
+    demand: Demand
+
+
+class Ways:
+    """The same for one set of settings, worked out once a host: a warm probe asks for nothing but what it was given before."""
+
+    def __init__(self, settings: Settings, proxies: ProxyRules) -> None:
+        self._settings = settings
+        self._proxies = proxies
+        self._said: dict[Host, RegistrySettings] = {}
+        self._found: dict[Host, tuple[Demand | None, Provider]] = {}
+        self._providers: dict[tuple[Host, str], Provider] = {}
+        self._reaches: dict[tuple[Host, str], Reach] = {}
+        self._plans: dict[tuple[Host, str], _Planned] = {}
+        self._kept: dict[Host, _Kept] = {}
+
+    def said(self, host: Host) -> RegistrySettings:
+        """See `settings_of`."""
+        found = self._said.get(host)
+        if found is None:
+            if len(self._said) >= MOST_HOSTS:
+                self._forget()
+            found = self._said[host] = settings_of(self._settings, host)
+        return found
+
+    def provider(self, host: Host, demand: Demand | None) -> Provider:
+        """See `provider_of`; the same object for the same rules."""
+        found = self._found.get(host)
+        if found is not None and found[0] is demand:
+            return found[1]
+        said = self.said(host)
+        provider = provider_for(host, said.provider, demand)
+        paced_one = self._providers.get((host, provider.key))
+        if paced_one is None:
+            paced_one = self._providers[host, provider.key] = replace(provider, pace=paced(provider.pace, said))
+        self._found[host] = demand, paced_one
+        return paced_one
+
+    def reach(self, host: Host, provider: Provider) -> Reach:
+        """See `reach_of`."""
+        found = self._reaches.get((host, provider.key))
+        if found is None:
+            proxies = self._proxies if self.said(host).proxy else ProxyRules()
+            found = self._reaches[host, provider.key] = reach_of(self._settings, host, provider, proxies)
+        return found
+
+    def plan(self, host: Host, reach: Reach, demand: Demand | None) -> Plan:
+        """See `plan_of`."""
+        key = host, reach.provider.key
+        found = self._plans.get(key)
+        if found is None or found.demand is not demand:
+            found = self._plans[key] = _Planned(demand, plan_of(self._settings, host, reach, demand))
+        return found.plan
+
+    def kept(self, host: Host, challenge: ChallengeSeen | None) -> Demand | None:
+        """A kept challenge, judged by the rules of now; whatever its age."""
+        if challenge is None:
+            return None
+        found = self._kept.get(host)
+        if found is None or found.challenge != challenge:
+            found = self._kept[host] = _Kept(challenge, self._judged(host, challenge))
+        return found.demand
+
+    def _judged(self, host: Host, challenge: ChallengeSeen) -> Demand:
+        if challenge.scheme == "basic":
+            return Demand(scheme="basic", label=challenge.realm)
+        reach = self.reach(host, self.provider(host, None))
+        return bearer_demand(reach, URL(challenge.realm), challenge.service, challenge.scope)
+
+    def _forget(self) -> None:
+        for kept in (self._said, self._found, self._providers, self._reaches, self._plans, self._kept):
+            kept.clear()

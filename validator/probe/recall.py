@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from yarl import URL
 
-from validator.evidence import Control, Demand, Known, ManifestSeen, Opinion, OpinionSeen, Step
-from validator.ledger import Ledger
+from validator.evidence import Control, Demand, Evidence, Known, ManifestSeen, Opinion, OpinionSeen, Step
 from validator.ledger.budgets import BudgetClass
-from validator.ledger.controls import AnonymousMade, AnonymousResult, ControlKey, ControlMade, ControlResult
+from validator.ledger.controls import AnonymousResult, ControlResult
 from validator.ledger.facts import FingerprintFacts
-from validator.ledger.illness import Sign
+from validator.ledger.illness import KEPT, Span
+from validator.ledger.view import HostSeen, View
 from validator.probe.base import CONTROLLED, ILL, control_key, opinion_key
 from validator.protocol.manifest import Child, ManifestFacts, ManifestKind, Platform
 from validator.providers import Provider
-from validator.registry.reach import Reach, bearer_demand
+from validator.registry.reach import Reach
 from validator.sealing import Fingerprint
 from validator.verdict import Reason
 
@@ -30,44 +30,37 @@ ENDS_SOON: Final = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """The ledger as one probe reads and writes it. `host` is the canonical registry."""
+    """The ledger as one probe reads it. `host` is the canonical registry, `seen` what is known of it."""
 
-    ledger: Ledger
+    view: View
     host: str
+    seen: HostSeen
+    durable: bool
 
-    async def demand(self, reach: Reach, now: datetime) -> tuple[Demand | None, float, str]:
-        """The kept challenge, judged anew, its age in seconds, and the provider that it showed; whatever its age."""
-        kept = await self.ledger.challenges.get(self.host)
-        if kept is None:
-            return None, 0.0, ""
-        age = max(0.0, (now - kept.at).total_seconds())
-        if kept.scheme == "basic":
-            return Demand(scheme="basic", label=kept.realm), age, kept.provider
-        return bearer_demand(reach, URL(kept.realm), kept.service, kept.scope), age, kept.provider
+    def age_s(self, now: datetime) -> float:
+        """How old the kept challenge is, in seconds."""
+        return max(0.0, (now - self.seen.challenge.at).total_seconds()) if self.seen.challenge is not None else 0.0
 
     async def known(
-        self, *, reach: Reach, provider: Provider, demand: Demand | None, age_s: float, fingerprint: Fingerprint | None, repository: str,
-        now: datetime, elsewhere: tuple[str, URL] | None,
+        self, *, provider: Provider, demand: Demand | None, fingerprint: Fingerprint | None, repository: str, now: datetime,
+        elsewhere: tuple[str, URL] | None,
     ) -> Known:  # fmt: skip
-        """Everything that a plan may build on, of one instant; what is too old is left out."""
-        made, kept, facts, signs = await self.ledger.snapshot(lambda ledger: self._read(ledger, fingerprint, repository, now))
-        pace = provider.pace
-        fresh = demand if demand is not None and age_s <= pace.challenge_fresh_s else None
-        controls, anyone = _controls(self.host, made, demand, repository, now - timedelta(seconds=pace.control_fresh_s))
+        """Everything that a plan may build on; what is too old is left out."""
+        facts = await self.view.facts(self.host, fingerprint) if fingerprint is not None else None
+        kept = await self.view.anonymous(self.host, repository) if repository else None
+        pace, signs, age_s = provider.pace, self.seen.signs, self.age_s(now)
+        controls, anyone = self._controls(demand, repository, now - timedelta(seconds=pace.control_fresh_s))
         anonymous = Control.UNCLEAR
         if kept is not None and now - kept.at <= ANONYMOUS_FRESH:
             anonymous = {AnonymousResult.REFUSED: Control.REFUSED, AnonymousResult.OPEN: Control.ACCEPTED}.get(kept.result, Control.UNCLEAR)
-        nowhere = [sign.at for sign in signs if sign.kind == Reason.DNS_NXDOMAIN]
-        opinion_control = made.get(opinion_key(self.host, provider))
+        nowhere = signs.get(Reason.DNS_NXDOMAIN)
         return Known(
-            durable=self.ledger.durable,
-            challenge=fresh,
+            durable=self.durable,
+            challenge=demand if demand is not None and age_s <= pace.challenge_fresh_s else None,
             challenge_age_s=age_s,
             controls=controls,
             controls_for=demand,
-            opinion_control=_control(opinion_control.result, "")
-            if opinion_control and now - opinion_control.at <= ANONYMOUS_FRESH
-            else Control.UNCLEAR,
+            opinion_control=self._opinion_control(provider, now),
             anonymous=anonymous,
             ever_valid=facts is not None and facts.ever_valid,
             asked_before=facts is not None and facts.asked_at is not None,
@@ -75,47 +68,52 @@ class Recall:
             denied_age_s=_denied(facts, now, pace.confirm_after_s),
             opinion=_opinion(facts, now),
             was_registry=demand is not None,  # a host's challenge is kept for ever
-            nxdomain_age_s=_age(nowhere[0], now) if nowhere else None,
-            ill=any(sign.kind in ILL and now - sign.at <= ILL_FOR for sign in signs),
-            banned_left_s=_banned_left_s(provider, signs, now),
+            nxdomain_age_s=min(_age(nowhere.first, now) or 0.0, KEPT.total_seconds()) if nowhere is not None and now - nowhere.last <= KEPT else None,
+            ill=any(span is not None and now - span.last <= ILL_FOR for span in map(signs.get, ILL)),
+            banned_left_s=_banned_left_s(provider, signs.get(Reason.ADDRESS_BANNED), now),
             elsewhere=elsewhere[1] if elsewhere is not None else None,
             elsewhere_host=elsewhere[0] if elsewhere is not None else "",
             scope_accepts_anyone=anyone,
         )
 
-    async def _read(
-        self, ledger: Ledger, fingerprint: Fingerprint | None, repository: str, now: datetime
-    ) -> tuple[dict[ControlKey, ControlMade], AnonymousMade | None, FingerprintFacts | None, tuple[Sign, ...]]:  # fmt: skip
-        made = await ledger.controls.of(self.host)
-        kept = await ledger.anonymous_controls.get(self.host, repository) if repository else None
-        facts = await ledger.facts.of(self.host, fingerprint) if fingerprint is not None else None
-        return made, kept, facts, await ledger.illness.since(self.host, now - timedelta(days=30))
-
     async def platforms_of(self, digest: str) -> ManifestSeen | None:
         """What the manifest `digest` holds, for ever, if it was ever read."""
-        kept = await self.ledger.platforms.get(digest)
+        kept = await self.view.platforms(digest)
         if kept is None or not kept[1]:
             return None
         return _unpacked(kept[0], kept[1][0])
 
+    def _controls(self, demand: Demand | None, repository: str, since: datetime) -> tuple[dict[Step, Control], bool]:
+        """What the controls made from `since` on say of each step, and whether a scoped one was accepted for any repository."""
+        found: dict[Step, Control] = {}
+        anyone = False
+        for step in CONTROLLED if self.seen.controls else ():
+            made = self.seen.controls.get(control_key(self.host, demand if demand is not None else Demand(scheme="basic"), step))
+            if made is None:
+                continue
+            if step is Step.SCOPED:
+                anyone = any(kept.result is ControlResult.ACCEPTED and kept.at >= since for kept in made.values())
+            here = made.get("" if step is Step.LOGIN else repository)
+            if here is not None and here.at >= since:
+                found[step] = _control(here.result, here.detail)
+            elif step is Step.SCOPED and anyone and repository:
+                found[step] = Control.ACCEPTED
+        return found, anyone
 
-def _controls(
-    host: str, made: Mapping[ControlKey, ControlMade], demand: Demand | None, repository: str, since: datetime
-) -> tuple[dict[Step, Control], bool]:  # fmt: skip
-    """What the controls made from `since` on say of each step, and whether a scoped one was accepted for any repository."""
-    found: dict[Step, Control] = {}
-    anyone = False
-    for step in CONTROLLED:
-        wanted = control_key(host, demand if demand is not None else Demand(scheme="basic"), step)
-        young = {key.repository: kept for key, kept in made.items() if replace(key, repository="") == wanted and kept.at >= since}
-        if step is Step.SCOPED:
-            anyone = any(kept.result is ControlResult.ACCEPTED for kept in young.values())
-        kept_here = young.get("" if step is Step.LOGIN else repository)
-        if kept_here is not None:
-            found[step] = _control(kept_here.result, kept_here.detail)
-        elif step is Step.SCOPED and anyone and repository:
-            found[step] = Control.ACCEPTED
-    return found, anyone
+    def _opinion_control(self, provider: Provider, now: datetime) -> Control:
+        made = self.seen.controls.get(opinion_key(self.host, provider), {}).get("")
+        return _control(made.result, "") if made is not None and now - made.at <= ANONYMOUS_FRESH else Control.UNCLEAR
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """Where a conversation starts: whose rules, which way, and what is known."""
+
+    provider: Provider
+    reach: Reach
+    evidence: Evidence
+    fingerprint: Fingerprint | None
+    recall: Recall
 
 
 def budget_class(known: Known) -> BudgetClass:
@@ -135,11 +133,10 @@ def _control(result: ControlResult, detail: str) -> Control:
             return Control.UNCLEAR
 
 
-def _banned_left_s(provider: Provider, signs: tuple[Sign, ...], now: datetime) -> float:
+def _banned_left_s(provider: Provider, told: Span | None, now: datetime) -> float:
     """How long a ban that was told goes on, by the provider's own time for it; 0.0 if there is none."""
-    told = [sign.at for sign in signs if sign.kind == Reason.ADDRESS_BANNED]
     lasts = timedelta(seconds=provider.traits.closed_for_s.get(Reason.ADDRESS_BANNED, 0.0))
-    return max(0.0, (told[-1] + lasts - now).total_seconds()) if told else 0.0
+    return max(0.0, (told.last + lasts - now).total_seconds()) if told is not None else 0.0
 
 
 def _age(at: datetime | None, now: datetime) -> float | None:

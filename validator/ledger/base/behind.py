@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Executable, Select, Table, select, tuple_
+from sqlalchemy import Executable, Select, Table, bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.tables import inserted
@@ -31,20 +31,26 @@ class Statement:
 
     Rows are whole: every column but an automatic key. Where the primary key is there already the row is changed to
     `changes(excluded)`, by default to the new values; then of two writes of one key only the later is made. `appends`: the
-    row is always a new one.
+    row is always a new one. `removes`: the row goes; of its values only the primary key is looked at.
     """
 
     table: Table
     changes: Callable[[Any], Mapping[str, Any]] | None = None
     appends: bool = False
+    removes: bool = False
     _built: dict[str, Executable] = field(default_factory=dict)
 
     def built(self, dialect: str) -> Executable:
         """The statement for a database of this kind ("sqlite", "postgresql")."""
         found = self._built.get(dialect)
         if found is None:
-            found = self._built[dialect] = self.table.insert() if self.appends else inserted(dialect, self.table, self.changes)
+            found = self._built[dialect] = self._build(dialect)
         return found
+
+    def _build(self, dialect: str) -> Executable:
+        if self.removes:
+            return delete(self.table).where(*(column == bindparam(column.name) for column in self.table.primary_key))
+        return self.table.insert() if self.appends else inserted(dialect, self.table, self.changes)
 
     def key_of(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """The row's primary key."""

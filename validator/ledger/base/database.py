@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -47,6 +47,8 @@ class Database:
         self._some = asyncio.Event()
         self._many = asyncio.Event()
         self._fault: StoreError | StoreLost | None = None
+        self._watchers: list[Callable[[Write | Change], None]] = []
+        self._with_flush: list[Callable[[bool], Iterable[Write]]] = []
 
     @property
     def read_only(self) -> bool:
@@ -62,7 +64,7 @@ class Database:
             async with self._reader.connect() as connection:
                 return await work(connection)
 
-        return await self._finished(run())
+        return await self.whole(run())
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[Made]], *tables: Table) -> Made:
         """Run `work` in BEGIN IMMEDIATE: what it reads cannot change before what it writes; all of it is kept, or nothing.
@@ -80,7 +82,7 @@ class Database:
                     await batch.make(connection)
                 return await work(connection)
 
-        return await self._finished(run())
+        return await self.whole(run())
 
     async def keep(self, *writes: Write | Change, at_once: bool = False) -> None:
         """Write these in one transaction: now, or while `behind` is open within a second, unless `at_once`.
@@ -96,9 +98,11 @@ class Database:
             for one in writes:
                 batch.add(one)
             await self.write(batch.make)
+            self.told(writes)
             return
         for one in writes:
             self._waiting.add(one)
+        self.told(writes)
         if at_once or self._waiting.count >= TOO_MANY:
             await self.flush()
         if self._waiting.count:
@@ -111,8 +115,49 @@ class Database:
             fault_of_before, self._fault = self._fault, None
             raise fault_of_before
 
-    async def flush(self) -> None:
+    @property
+    def waits(self) -> bool:
+        """True while what is kept may wait."""
+        return self._flusher is not None
+
+    def wake(self) -> None:
+        """Flush in a moment, though nothing waits."""
+        self._some.set()
+
+    def with_each_flush(self, more: Callable[[bool], Iterable[Write]]) -> None:
+        """Have what `more` gives written with each flush; it is called with True when nothing will be kept behind any more."""
+        self._with_flush.append(more)
+
+    def watch(self, watcher: Callable[[Write | Change], None]) -> None:
+        """Have `watcher` called with everything that is kept, before somebody else can read it."""
+        self._watchers.append(watcher)
+
+    def told(self, writes: Iterable[Write | Change]) -> None:
+        """These are kept: who watches hears of it."""
+        for watcher in self._watchers:
+            for one in writes:
+                watcher(one)
+
+    async def others_version(self) -> object:
+        """Something that changes when another process, and only when another one, has written; None where nobody can tell."""
+        writer = self._writer
+        if writer is None or writer.dialect.name != "sqlite":
+            return None
+
+        async def run() -> object:
+            async with writer.connect() as connection:
+                raw = await connection.get_raw_connection()
+                driver: Any = raw.driver_connection
+                async with driver.execute("PRAGMA data_version") as cursor:
+                    return id(driver), await cursor.fetchone()
+
+        return await self.whole(run())
+
+    async def flush(self, *, last: bool = False) -> None:
         """Write everything that waits. Raises what `write` does; what was not written waits on."""
+        for more in self._with_flush:
+            for one in more(last):
+                self._waiting.add(one)
         batch = self._waiting if self._waiting.count else self._in_writing
         if batch is not None:
             await self.write(_nothing, *batch.tables)
@@ -132,7 +177,7 @@ class Database:
             flusher.cancel()
             with suppress(asyncio.CancelledError):
                 await flusher
-            await self.flush()
+            await self.flush(last=True)
 
     async def _flush_for_ever(self, after_s: float) -> None:
         while True:
@@ -181,7 +226,7 @@ class Database:
                 driver: Any = raw.driver_connection
                 await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-        await self._finished(run())
+        await self.whole(run())
 
     def _present(self) -> None:
         """SQLite goes on writing into a file that was deleted, and nobody would ever read it."""
@@ -192,7 +237,8 @@ class Database:
         if not there:
             raise StoreLost(f"the database {self.path} was removed or replaced while in use; start again")
 
-    async def _finished(self, run: Coroutine[Any, Any, Made]) -> Made:
+    async def whole(self, run: Coroutine[Any, Any, Made]) -> Made:
+        """Finish `run` also where its caller is cancelled; the driver's errors become ours."""
         task = asyncio.create_task(run)
         try:
             return await asyncio.shield(task)
