@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,12 +20,12 @@ from validator.config import Settings
 from validator.credential import Credential, parse_scope
 from validator.evidence import Failure
 from validator.ledger import Embedded, open_embedded
-from validator.notifiers.base import Alert, Handed, Letter, Outcome
+from validator.notifiers.base import Alert, Channel, Handed, Letter, Outcome
 from validator.probe import Inquiry, Probe
 from validator.registry.base import Answer, NetworkFault, Request
 from validator.stores.sqlite import SqliteStore
 from validator.sweep import Report, Row, Sweep, report_json
-from validator.telling import Channels, Letters, Teller
+from validator.telling import Channels, Letters, Teller, channels_of
 
 HOST = "reg.test"
 QUICK = {"per_second": 1000, "burst": 1000}
@@ -157,6 +157,8 @@ class Night:
     probe: Probe
     report: Report | None = None
     sweeps: int = 0
+    channels: Mapping[str, Channel] | None = None
+    """The users', in place of `told`."""
 
     async def keep(
         self, user: str, name: str, secret: str, *answers: Said, registry: str = HOST, username: str = "jane", proof: str | None = None
@@ -171,7 +173,7 @@ class Night:
         """A sweep that may be stopped."""
         self.sweeps += 1
         ledger = self.opened.ledger
-        channels = Channels({"told": self.told}, {"told": self.told})
+        channels = Channels(self.channels or {"told": self.told}, {"told": self.told})
         teller = Teller(ledger, self.settings, channels, Letters(ledger, self.store, self.settings), lambda: self.clock.wall, self.clock.sleep)
         return Sweep(self.probe, ledger, self.store, teller, Random("order"), f"night {self.sweeps}", told)
 
@@ -221,7 +223,10 @@ async def a_night(home: Path, **settings: Any) -> AsyncIterator[Night]:
             transport=world, ledger=opened.ledger, fingerprinter=opened.keys.fingerprinter, settings=given, now=lambda: clock.wall,
             monotonic=lambda: clock.ticks, sleep=clock.sleep, random=Random(1),
         )  # fmt: skip
-        yield Night(opened, SqliteStore(opened.database, opened.keys.master), clock, world, Told(), given, probe)
+        night = Night(opened, SqliteStore(opened.database, opened.keys.master), clock, world, Told(), given, probe)
+        if given.notices.urls:
+            night.channels = (await channels_of(given.notices)).users
+        yield night
 
 
 def said(row: Row) -> str:

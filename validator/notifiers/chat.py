@@ -49,6 +49,7 @@ class Chat:
             return Outcome(Handed.NOT_TAKEN, "the URL cannot be used", down=True)
         from apprise import Apprise, NotifyFormat
 
+        plugin.redirects = False  # a POST that is led elsewhere becomes a GET there, and its 200 would be no yes to the message
         post, text = Apprise(), _SHOUT.sub("@\u200b", letter.text)  # nobody's name calls a whole room
         post.add(plugin)
         with quiet(logging.DEBUG):

@@ -13,6 +13,7 @@ import smtplib
 import socket
 import ssl
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC
 from email import policy
@@ -28,6 +29,8 @@ from validator.notifiers.urls import filled, loaded, wants_address
 
 _ERRORS: Final = (OSError, smtplib.SMTPException)
 _SENDER: Final = "validator"
+_PLACE: Final = "nobody@address.invalid"
+"""Stands for the user's address while apprise reads the URL: no text of a user's is ever parsed there as a list of addresses."""
 _POLICY: Final = policy.SMTP.clone(max_line_length=78)
 _NO_SUCH_BOX: Final = re.compile(r"5\.[12]\.\d+\b")
 _IN_A_ROW: Final = 3
@@ -70,20 +73,23 @@ class Mail:
             return self._send(letter)
 
     def _send(self, letter: Letter) -> Outcome:
-        plugin = loaded(filled(self._template, letter.user, letter.address))
+        wanted = wants_address(self._template) and bool(letter.user)
+        if wanted and (letter.address is None or not is_one_address(letter.address)):
+            return Outcome(Handed.REFUSED, "its address is not one mail address")
+        plugin = loaded(filled(self._template, letter.user, _PLACE))
         if plugin is None:
             return Outcome(Handed.NOT_TAKEN, "the URL cannot be used", down=True)
-        to = [address for _, address in plugin.targets]
-        if letter.user and wants_address(self._template) and to != [letter.address]:
-            return Outcome(Handed.REFUSED, "its address cannot be written in a mail URL")
-        try:
-            message = _message(plugin, letter, to)
-        except (ValueError, IndexError):
-            return Outcome(Handed.REFUSED, "its address cannot be written in a header")
-        everybody = [*to, *sorted(plugin.cc), *sorted(plugin.bcc)]
-        if not everybody:
+        to, cc, bcc = (
+            tuple(letter.address or address if address == _PLACE else address for address in some)
+            for some in ([address for _, address in plugin.targets], sorted(plugin.cc), sorted(plugin.bcc))
+        )
+        if not to:
             return Outcome(Handed.NOT_TAKEN, "the URL names no recipient", down=True)
-        outcome = self._hand_over(plugin, everybody, message)
+        try:
+            message = _message(plugin, letter, to, cc)
+        except (ValueError, IndexError):
+            return Outcome(Handed.REFUSED, "its address or subject cannot be written in a header")
+        outcome = self._hand_over(plugin, [*to, *cc, *bcc], message)
         self._denials = self._denials + 1 if outcome.handed is Handed.NOT_TAKEN else 0
         return Outcome(outcome.handed, outcome.detail, outcome.down or self._denials >= _IN_A_ROW)
 
@@ -189,16 +195,16 @@ def _refused(code: int, said: bytes) -> Outcome:
     return Outcome(Handed.REFUSED if gone else Handed.NOT_TAKEN, f"the relay refuses the recipient ({code})")
 
 
-def _message(plugin: Any, letter: Letter, to: list[str]) -> bytes:
+def _message(plugin: Any, letter: Letter, to: Sequence[str], cc: Sequence[str]) -> bytes:
     """The whole mail as SMTP sends it, its end too; raises ValueError for what no header can hold."""
     named, sender = plugin.from_addr
     message = EmailMessage(policy=_POLICY)
-    message["From"] = Address(named if named and named != plugin.app_id else _SENDER, addr_spec=sender)
-    message["To"] = [Address(addr_spec=address) for address in to]
-    if plugin.cc:
-        message["Cc"] = [Address(addr_spec=address) for address in sorted(plugin.cc)]
+    message["From"] = _mailbox(sender, named if named and named != plugin.app_id else _SENDER)
+    message["To"] = [_mailbox(address) for address in to]
+    if cc:
+        message["Cc"] = [_mailbox(address) for address in cc]
     if plugin.reply_to:
-        message["Reply-To"] = [Address(addr_spec=address) for address in sorted(plugin.reply_to)]
+        message["Reply-To"] = [_mailbox(address) for address in sorted(plugin.reply_to)]
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(letter.at.astimezone(UTC))
     message["Message-ID"] = f"<{letter.id}@{sender.rpartition('@')[2]}>"
@@ -209,9 +215,15 @@ def _message(plugin: Any, letter: Letter, to: list[str]) -> bytes:
     message.set_content(letter.text, cte="quoted-printable")
     if letter.html is not None:
         message.add_alternative(letter.html, subtype="html", cte="quoted-printable")
-    utf8 = not all(address.isascii() for address in (sender, *to))
+    utf8 = not all(address.isascii() for address in (sender, *to, *cc))
     whole = message.as_bytes(policy=_POLICY.clone(utf8=utf8))
     return re.sub(rb"(?m)^\.", b"..", whole).removesuffix(b"\r\n") + b"\r\n.\r\n"
+
+
+def _mailbox(address: str, named: str = "") -> Address:
+    """An address for a header, also one beyond ASCII; raises ValueError."""
+    local, _, domain = address.rpartition("@")
+    return Address(display_name=named, username=local, domain=domain)
 
 
 _OURS: Final = frozenset({

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -36,11 +38,21 @@ def filled(template: SecretStr, user: str, address: str | None) -> SecretStr:
 def loaded(url: SecretStr) -> Any:
     """The service that the URL is of, or None if apprise knows none or cannot use it. Blocks: call it in a thread."""
     with quiet():
+        make, asset = _apprise()
+        return make(url.get_secret_value(), asset=asset)
+
+
+@cache
+def _apprise() -> tuple[Any, Any]:
+    """How it reads a URL, and its settings: nothing is kept on disk. All of its services are read once; some are of older times."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
         from apprise import Apprise, AppriseAsset
         from apprise.common import PersistentStoreMode
 
         asset = AppriseAsset(storage_mode=PersistentStoreMode.MEMORY, async_mode=False, secure_logging=True)
-        return Apprise.instantiate(url.get_secret_value(), asset=asset)
+        Apprise.instantiate("json://localhost", asset=asset)
+        return Apprise.instantiate, asset
 
 
 def scheme_of(template: SecretStr) -> str:

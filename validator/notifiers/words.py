@@ -62,15 +62,17 @@ class Told:
 
     @property
     def when(self) -> str:
-        """Since when, as a sentence; "" where there is nothing to say."""
+        """Since when, as a sentence."""
         if self.happened in ("died", "never_worked"):
-            first = f"first refused {instant(self.since)}, and again " if self.since is not None and self.since < self.at else "refused "
-            return f"It was {first}{instant(self.at)}."
+            if self.since is None or self.since >= self.at:
+                return f"It was refused on {instant(self.at)}."
+            again = f"at {self.at.astimezone(UTC):%H:%M} UTC" if day(self.since) == day(self.at) else f"on {instant(self.at)}"
+            return f"It was first refused on {instant(self.since)}, and again {again}."
         if self.happened == "impaired":
-            return f"This was first seen {instant(self.since or self.at)}."
+            return f"This was first seen on {instant(self.since or self.at)}."
         if self.happened == "expiring" and self.expires_at is not None:
             return f"Its last moment is {instant(self.expires_at)}."
-        return f"This was seen {instant(self.at)}."
+        return f"This was seen on {instant(self.at)}."
 
     @property
     def breaks(self) -> str:
@@ -127,8 +129,9 @@ def text(digest: Digest) -> str:
     out = [f"Hello {shown_text(digest.user)},", "", *_wrapped(_opening(digest)), ""]
     for number, line in enumerate(digest.ordered[:MOST], 1):
         out += [*_wrapped(f'{number}. "{shown_text(line.name)}" for {shown_text(line.registry)} {line.head}.', "   ")]
-        for sentence in (line.when, line.cause, *line.notes, line.breaks, _advice(line)):
+        for sentence in (line.when, line.cause, *line.notes, line.breaks):
             out += _wrapped(sentence, "   ", first="   ") if sentence else []
+        out += ["", *_wrapped(_advice(line), "   ", first="   ")] if _advice(line) else []
         if line.renew:
             out += ["   Renew it here:", f"       {line.renew}"]
         if line.command:
@@ -200,8 +203,8 @@ def operator_text(alerts: Sequence[tuple[Alert, str, str]]) -> str:
 
 
 def command_line(program: str, name: str, registry: str, username: str, auth: str) -> str:
-    """What to type, each word quoted for a POSIX shell; `username` "" is left to the user."""
-    words = [f"registry={registry}", f"username={username or 'USERNAME'}", f"auth={auth}"]
+    """What to type, each word quoted for a POSIX shell; a `username` that is "" or no line can hold is left to the user."""
+    words = [f"registry={registry}", f"username={username if username and username.isprintable() else 'USERNAME'}", f"auth={auth}"]
     return " ".join([program, "credential", "set", shlex.quote(name), "--type", "REGISTRY", "--payload", *map(shlex.quote, words)])
 
 

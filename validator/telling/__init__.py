@@ -44,6 +44,15 @@ class Preview:
 
 
 @dataclass(slots=True)
+class Run:
+    """One call: what was done, until when each channel is left alone, and what was tried and not taken."""
+
+    counts: Counts = field(default_factory=Counts)
+    closed: dict[Place, datetime] = field(default_factory=dict)
+    delayed: set[tuple[str, str]] = field(default_factory=set)
+
+
+@dataclass(slots=True)
 class Teller:
     """`now` is aware UTC. `stop`: set, it ends `deliver` after the letter that is under way."""
 
@@ -61,23 +70,20 @@ class Teller:
 
         `patience_s`: how long a channel that takes nothing is waited for. Raises StoreError, StoreLost.
         """
-        now = self.now()
-        counts = Counts()
-        await self._find_abandoned(counts)
-        counts.undeliverable = await self.ledger.together(lambda parts: self._compose(parts, sweep, now))
-        await self._deliver(counts, patience_s)
+        now, run = self.now(), Run()
+        await self._find_abandoned(run.counts)
+        run.counts.undeliverable = await self.ledger.together(lambda parts: self._compose(parts, sweep, now))
+        await self._deliver(run, patience_s)
         await self.ledger.together(lambda parts: self._compose_alerts(parts, sweep, self.now()))
-        await self._deliver(counts, 0)
-        await self.channels.close()
-        return counts
+        await self._deliver(run, 0)
+        return await self._ended(run)
 
     async def deliver(self, *, patience_s: float = 0) -> Counts:
         """Send what is due, and make no new digest: what a service calls every minute."""
-        counts = Counts()
-        await self._find_abandoned(counts)
-        await self._deliver(counts, patience_s)
-        await self.channels.close()
-        return counts
+        run = Run()
+        await self._find_abandoned(run.counts)
+        await self._deliver(run, patience_s)
+        return await self._ended(run)
 
     async def alert(self, kind: Alert, subject: str, text: str) -> None:
         """Something for the operator about `subject` (a host, a user): told once while it lasts, by the next `tell`.
@@ -157,32 +163,41 @@ class Teller:
 
         await self.ledger.together(work)
 
-    async def _deliver(self, counts: Counts, patience_s: float) -> None:
+    async def _deliver(self, run: Run, patience_s: float) -> None:
         """Claim and hand over one at a time, until nothing is due: a kill cuts off one at most."""
-        per_hour, closed = self.settings.notices.per_hour, dict[Place, datetime]()
-        until, delayed = self.now() + timedelta(seconds=patience_s), set[tuple[str, str]]()
+        per_hour, until = self.settings.notices.per_hour, self.now() + timedelta(seconds=patience_s)
         while not self.stop.is_set():
             now = self.now()
-            closed = {place: at for place, at in closed.items() if at > now}
-            places = [place for place in self.channels.places if place not in closed]
+            places = [place for place in self.channels.places if run.closed.get(place, now) <= now]
             claimed = await self.ledger.notices.claim(self.sender, now, limit=1, per_hour=per_hour, places=places)
             if claimed:
-                await self._finished(self._hand_over(claimed[0], counts, closed, delayed))
+                await self._finished(self._hand_over(claimed[0], run))
                 continue
-            due = await self.ledger.notices.next_due(now, per_hour=per_hour, places=places)
-            soon = min([*closed.values(), *([due] if due is not None else [])], default=until + timedelta(days=1))
-            if soon > until:
+            due = [await self._due(place, run, now) for place in self.channels.places]
+            soon = min((at for at in due if at is not None), default=None)
+            if soon is None or soon > until:
                 break
             await self.sleep(max(0.0, (soon - now).total_seconds()) + 0.001)
-        queued = [(notice.id, notice.channel) for notice in await self.ledger.notices.all(NoticeState.QUEUED, kind=Kind.USER, limit=1_000_000)]
-        down = {name for kind, name in closed if kind is Kind.USER}
-        late = {one for one in queued if one in delayed or one[1] in down}
-        counts.failed += len(late)
-        counts.waiting = len(queued) - len(late)
 
-    async def _hand_over(self, notice: Notice, counts: Counts, closed: dict[Place, datetime], delayed: set[tuple[str, str]]) -> None:
+    async def _due(self, place: Place, run: Run, now: datetime) -> datetime | None:
+        """When there is something to send there, and it may be asked."""
+        at = await self.ledger.notices.next_due(now, per_hour=self.settings.notices.per_hour, places=[place])
+        return None if at is None else max(at, run.closed.get(place, at))
+
+    async def _ended(self, run: Run) -> Counts:
+        """What the run came to: what it tried, and what stands behind a channel that takes nothing, is delayed."""
+        await self.channels.close()
+        now = self.now()
+        down = {name for (kind, name), at in run.closed.items() if kind is Kind.USER and at > now}
+        queued = [(one.id, one.channel) for one in await self.ledger.notices.all(NoticeState.QUEUED, kind=Kind.USER, limit=1_000_000)]
+        late = [one for one in queued if one in run.delayed or one[1] in down]
+        run.counts.failed += len(late)
+        run.counts.waiting = len(queued) - len(late)
+        return run.counts
+
+    async def _hand_over(self, notice: Notice, run: Run) -> None:
         """One claimed digest, to its channel and to its end."""
-        settle, place = self.ledger.notices.settle, (notice.kind, notice.channel)
+        settle, place, counts = self.ledger.notices.settle, (notice.kind, notice.channel), run.counts
         try:
             channel, letter = self.channels.at(place), await self._letter(notice)
         except BaseException:
@@ -198,13 +213,14 @@ class Teller:
             case Handed.TAKEN:
                 await settle(notice, NoticeState.SENT, now=now, detail=outcome.detail)
                 counts.sent += to_user
-                delayed.discard((notice.id, notice.channel))
+                run.delayed.discard((notice.id, notice.channel))
                 self._log_sent(notice)
             case Handed.NOT_TAKEN:
                 again = now + timedelta(seconds=min(_LONGEST_S, _FIRST_S * _TIMES ** (notice.attempts - 1)))
                 await settle(notice, NoticeState.QUEUED, now=now, detail=outcome.detail, next_at=again)
-                delayed |= {(notice.id, notice.channel)} if to_user else set()
-                closed |= {place: again} if outcome.down else {}
+                run.delayed.add((notice.id, notice.channel))
+                if outcome.down:
+                    run.closed[place] = again
                 structlog.get_logger().warning("notice_delayed", user=notice.user, channel=notice.channel, why=outcome.detail, again_at=str(again))
             case Handed.REFUSED:
                 await settle(notice, NoticeState.FAILED, now=now, detail=outcome.detail)

@@ -101,7 +101,7 @@ class Letters:
             return words.command_line(self.program, held.name, str(held.scope), "", auth)
         with hiding(held.secret, held.username):
             registry, username = held.written or str(held.scope), held.username
-            plain = mask(username) == username and username.isprintable() and reason not in _OTHER_USERNAME
+            plain = mask(username) == username and reason not in _OTHER_USERNAME
             written = registry if mask(registry) == registry and registry.isprintable() else str(held.scope)
         return words.command_line(self.program, held.name, written, username if plain else "", auth)
 
