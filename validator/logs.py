@@ -34,6 +34,7 @@ EVENTS: Final = frozenset(
         "backup_written",
         "budget_spent",
         "canary_failed",
+        "certificate_read",
         "challenge_forgotten",
         "config_loaded",
         "control_answered",
@@ -92,6 +93,7 @@ SHAPES: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(r"gh[pousr]_[A-Za-z0-9._-]{8,}"),  # also ghs_APPID_JWT of 520 characters, dots and all (registries/ghcr.md 2)
     re.compile(r"github_pat_[A-Za-z0-9_]{8,}"),
     re.compile(r"eyJ[A-Za-z0-9_-]{6,}[A-Za-z0-9_.-]*"),  # JWS, JWE, or a piece of one
+    re.compile(r"vld_[0-9a-f]{16}_[A-Za-z0-9_-]{20,}"),  # our own (ledger/tokens.py)
     re.compile(r"nvapi-[A-Za-z0-9_-]{8,}"),  # may end in "-" (registries/ngc.md 2)
     re.compile(r"dckr_[a-z]{2,8}_[A-Za-z0-9_-]{8,}"),
     re.compile(r"gl(?:pat|dt|cbt|rtr?|ptt|ft|imt|agent|oas|soat|ffct|wt)-[\w.\-]{8,300}"),  # routable ones hold dots (gitlab.md 2)

@@ -24,6 +24,7 @@ from validator.ledger.controls import AnonymousResult, ControlKey, ControlResult
 from validator.ledger.history import Event
 from validator.ledger.notices import Route
 from validator.ledger.statuses import StatusKey, StatusRow
+from validator.ledger.tokens import Scope
 from validator.status import State, Transition
 from validator.stores.sqlite import SqliteStore
 
@@ -68,6 +69,7 @@ async def fill(embedded: Embedded) -> None:
         verdict="invalid", reason="refused", since=NOW - timedelta(hours=1),
     ))  # fmt: skip
     await ledger.together(lambda parts: parts.digests.compose("kept", NOW, route=lambda user: Route(("mailto",))))
+    await ledger.tokens.create("kept", [Scope.READ], "ann", now=NOW)
     await ledger.alerts.raise_("lane_quarantined", "nvcr.io", {"died": 30}, now=NOW)
 
 

@@ -27,6 +27,7 @@ from validator.ledger.joined import Joined
 from validator.ledger.keys import Keyring, open_keys
 from validator.ledger.notices import Notices
 from validator.ledger.statuses import Statuses
+from validator.ledger.tokens import Tokens
 from validator.ledger.users import Users
 from validator.ledger.view import View
 
@@ -53,6 +54,7 @@ class Ledger:
         self.platforms = Platforms(database)
         self.illness = Illness(database)
         self.budgets = Budgets(database)
+        self.tokens = Tokens(database)
 
     @cached_property
     def view(self) -> View:

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import ColumnElement, case
 
-HEAD: Final = "0002"
+HEAD: Final = "0003"
 """The newest revision of `migrations/`; a test holds it true. A database at it is opened without Alembic (360 ms)."""
 
 
@@ -206,6 +206,17 @@ ALERTS: Final = Table(
 USERS: Final = Table(
     "users", METADATA, _key("user"), *(Column(name, Text) for name in ("address", "channel")), Column("mute", Boolean, nullable=False)
 )
+
+TOKENS: Final = Table(
+    "tokens",
+    METADATA,
+    _key("id"),
+    *(_text(name) for name in ("name", "digest", "user")),
+    Column("scopes", _json(), nullable=False),
+    _instant("created_at"),
+    UniqueConstraint("name"),
+)
+"""Of the HTTP service: `digest` is the hash of a token's text, which is kept nowhere."""
 
 
 async def upsert(
