@@ -15,7 +15,9 @@ from validator.cli.check import check
 from validator.cli.credential import credential
 from validator.cli.demo import demo
 from validator.cli.preflight import preflight
+from validator.cli.serve import serve
 from validator.cli.sweep import status, sweep
+from validator.cli.token import token
 
 app = typer.Typer(
     name="validator", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -31,6 +33,7 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def validator(
+    context: typer.Context,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings file. Also after the command.")] = None,
     store: Annotated[str | None, typer.Option("--store", metavar="URL", help="Credential store: sqlite:///PATH. Also after the command.")] = None,
     log_level: Annotated[LogLevel, typer.Option("--log-level", help="Log to stderr from this level on. Also after the command.")] = LogLevel.WARNING,
@@ -38,6 +41,8 @@ def validator(
 ) -> None:
     """Says whether container-registry credentials still work, and why not."""
     GLOBALS.config, GLOBALS.store, GLOBALS.log_level = config, store, log_level
+    source = context.get_parameter_source("log_level")
+    GLOBALS.log_level_given = source is not None and source.name == "COMMANDLINE"
 
 
 app.command(cls=Command)(check)
@@ -45,6 +50,8 @@ app.add_typer(credential, name="credential")
 app.command(cls=Command)(preflight)
 app.command(cls=Command)(sweep)
 app.command(cls=Command)(status)
+app.command(cls=Command)(serve)
+app.add_typer(token, name="token")
 app.command(cls=Command)(demo)
 
 

@@ -52,6 +52,7 @@ class Globals:
     config: Path | None = None
     store: str | None = None
     log_level: LogLevel = LogLevel.WARNING
+    log_level_given: bool = False
 
 
 GLOBALS: Final = Globals()

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 import typer
 from typer.core import TyperCommand
 
-from validator.cli.base.options import GLOBALS
+from validator.cli.base.options import GLOBALS, LogLevel
 from validator.errors import Exit, UsageError, ValidatorError
 
 Made = TypeVar("Made")
@@ -66,11 +66,11 @@ def fail(error: BaseException) -> NoReturn:
     leave(Exit.OURS)
 
 
-def run(main: Callable[[], Coroutine[Any, Any, Made]]) -> Made:
-    """Run `main` on a loop; errors end the command as `fail` says, Ctrl-C with 130."""
+def run(main: Callable[[], Coroutine[Any, Any, Made]], *, level: LogLevel | None = None, json_lines: bool = False) -> Made:
+    """Run `main` on a loop; errors end the command as `fail` says, Ctrl-C with 130. `level`: in place of `--log-level`."""
     from validator.logs import configure_logging
 
-    configure_logging(GLOBALS.log_level.value)
+    configure_logging((level or GLOBALS.log_level).value, json=json_lines)
     try:
         return asyncio.run(main())
     except typer.Exit:

@@ -1,0 +1,42 @@
+"""The composition root of the service: settings become one `House`, which every route works with. Apart from `app`, for it imports a server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+from validator.api import House, Sweeping
+from validator.app import App, open_app, open_teller
+from validator.config import EVERY_HOST, Settings
+from validator.evidence import Exchange, Step
+from validator.metrics import Metrics
+from validator.preflight import Preflight
+from validator.providers import PROVIDERS
+from validator.sweep import Sweep
+from validator.telling import Teller
+
+
+@asynccontextmanager
+async def open_house(settings: Settings) -> AsyncIterator[House]:
+    """Everything that the service needs, open; leaving the block stops a sweep that runs. Raises ConfigError and StoreError."""
+    known = {str(host) for provider in PROVIDERS for host in provider.hosts} | {str(host) for host in settings.registries if host != EVERY_HOST}
+    metrics = Metrics(known)
+
+    def count(host: str, exchange: Exchange) -> None:
+        if exchange.status is None and exchange.unsent:
+            return
+        refused = exchange.authorized and exchange.step in (Step.LOGIN, Step.SCOPED) and exchange.status in (401, 403)
+        metrics.exchange(host, refused=refused)
+
+    async with open_app(settings, on_exchange=count) as app, Preflight(app.probe, settings.preflight.auths_key) as preflight:
+        opened, teller = app.opened, await open_teller(app)
+        async with Sweeping(lambda name: _sweep(app, teller, name), app.probe.now, metrics.sweeping.set) as sweeping:
+            yield House(
+                settings=settings, ledger=opened.ledger, store=opened.store, fingerprinter=opened.fingerprinter, probe=app.probe, preflight=preflight,
+                metrics=metrics, sweeping=sweeping,
+            )  # fmt: skip
+
+
+def _sweep(app: App, teller: Teller, name: str) -> Sweep:
+    return Sweep(app.probe, app.opened.ledger, app.opened.store, teller, Random(name), name)  # noqa: S311  an order, no secret
