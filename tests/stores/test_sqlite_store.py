@@ -15,8 +15,8 @@ from validator.errors import UsageError
 from validator.ledger import Embedded
 from validator.ledger.base.tables import CREDENTIALS as MIGRATED
 from validator.sealing import MasterKeys
-from validator.stores.base import UnreadableRow, row_hash
-from validator.stores.sqlite import CREDENTIALS, SqliteStore
+from validator.stores.base import Outline, UnreadableRow, row_hash
+from validator.stores.sqlite import _SOME, CREDENTIALS, SqliteStore
 
 
 def credential(user: str = "ann", name: str = "ngc", registry: str = "nvcr.io/acme", secret: str = "nvapi-1") -> Credential:
@@ -179,3 +179,37 @@ async def test_a_store_reads_what_older_keys_sealed(store, embedded):
     lost = await SqliteStore(embedded.database, new).get("ann", "ngc")
     assert isinstance(lost, UnreadableRow)
     assert "its key is not among ours" in lost.why
+
+
+async def test_outlines_are_of_all_rows_beyond_one_page_and_open_no_secret(store, embedded):
+    await store.put_many([(credential(f"user{i:04}", "c", "r.example.org"), None) for i in range(1003)])
+    await store.put(credential(), proof="nvcr.io/acme/app:1")
+    stranger = SqliteStore(embedded.database, MasterKeys.made())
+    async with aclosing(stranger.outlines()) as rows:  # type: ignore[type-var]  # an async generator behind its Protocol
+        found = [row async for row in rows]
+    assert len(found) == 1004
+    assert [one.user for one in found] == sorted(one.user for one in found)
+    ann = await store.get("ann", "ngc")
+    assert isinstance(ann, Credential)
+    assert found[0] == Outline("ann", "ngc", ann.scope, ann.row, "nvcr.io/acme/app:1")
+    async with aclosing(store.outlines("user0007")) as rows:
+        assert [row.user async for row in rows] == ["user0007"]
+
+
+async def test_some_are_found_by_their_places_and_the_others_are_not_there(store):
+    await store.put_many([(credential("ann", f"c{i}", f"r{i}.example.org"), None) for i in range(5)])
+    await store.put(credential("o'hara", "c1", "x.example.org"))
+    wanted = [("ann", "c1"), ("o'hara", "c1"), ("ann", "gone"), ("nobody", "c1")]
+    assert sorted((one.user, one.name) for one in await store.some(wanted)) == [("ann", "c1"), ("o'hara", "c1")]
+    standing = await store.standing(wanted)
+    assert set(standing) == {("ann", "c1"), ("o'hara", "c1")}
+    assert standing["ann", "c1"].row == next(one.row for one in await store.some([("ann", "c1")]) if isinstance(one, Credential))
+    assert (await store.some([]), await store.standing([])) == ([], {})
+
+
+async def test_places_are_looked_up_by_the_primary_key(store, embedded):
+    async def plan(connection):
+        return (await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {_SOME.compile(dialect=connection.dialect)}", ("[]", "$[0]", "$[1]"))).all()
+
+    steps = [row[3] for row in await embedded.database.read(plan)]
+    assert any("SEARCH credentials" in step and "user=? AND name=?" in step for step in steps), steps

@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from validator.credential import Credential, RegistryScope
 
 Made = TypeVar("Made")
+Place = tuple[str, str]
+"""A credential's user and name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,17 @@ class UnreadableRow:
     scope: RegistryScope
     why: str
     written: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A stored credential as it stands, its secret not opened. `row` is `Credential.row`, `proof` its proof image."""
+
+    user: str
+    name: str
+    scope: RegistryScope
+    row: str
+    proof: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +77,18 @@ class CredentialStore(Protocol):
 
     async def get(self, user: str, name: str) -> Credential | UnreadableRow | None:
         """The credential of this name, or None."""
+        ...
+
+    def outlines(self, user: str | None = None) -> AsyncIterator[Outline]:
+        """Every credential (of `user`), by user and name, readable or not; no secret is opened. Close it with `aclosing`."""
+        ...
+
+    async def some(self, places: Sequence[Place]) -> list[Credential | UnreadableRow]:
+        """Those of these that are there, in any order."""
+        ...
+
+    async def standing(self, places: Sequence[Place]) -> dict[Place, Outline]:
+        """Those of these that are there, no secret opened."""
         ...
 
     async def proofs(self, user: str | None = None) -> dict[tuple[str, str], str]:

@@ -6,18 +6,19 @@ Its table is made by the ledger's migrations; a test holds the two definitions e
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from pydantic import SecretStr
-from sqlalchemy import Column, MetaData, Row, Table, Text, UniqueConstraint, and_, bindparam, delete, select, tuple_
+from sqlalchemy import Column, MetaData, Row, Table, Text, UniqueConstraint, and_, bindparam, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.credential import Credential, Host, RegistryScope
 from validator.errors import UsageError
 from validator.sealing import MasterKeys, Unreadable, seal, unseal
-from validator.stores.base import Transactions, UnreadableRow, row_hash
+from validator.stores.base import Outline, Place, Transactions, UnreadableRow, row_hash
 
 CREDENTIALS: Final = Table(
     "credentials",
@@ -38,8 +39,16 @@ _C: Final = CREDENTIALS.c
 _PAGE: Final = 100
 """Rows read at once: no transaction stays open while a sweep probes, and no page holds the loop for 20 ms."""
 
+_OUTLINES: Final = 1000
+"""Rows read at once where no secret is opened."""
 _USERS: Final = 500
 """Users of one look-up: older SQLite takes 999 parameters."""
+
+_NAMED: Final = func.json_each(bindparam("places")).table_valued("value", name="named")
+_SOME: Final = select(CREDENTIALS).join_from(
+    _NAMED, CREDENTIALS, and_(_C.user == func.json_extract(_NAMED.c.value, "$[0]"), _C.name == func.json_extract(_NAMED.c.value, "$[1]"))
+)
+"""One statement for any number of places, each found by the primary key: SQLite reads the whole table for a list of pairs."""
 
 Entry = tuple[Credential, str | None]
 Sealed = tuple[Credential, dict[str, str | None]]
@@ -62,9 +71,9 @@ class SqliteStore:
 
         A row written or renamed meanwhile may be met or not; none is met twice under one name.
         """
-        after: tuple[str, str] | None = None
+        after: Place | None = None
         while True:
-            page = await self._page(user, after)
+            page = await self._page(user, after, _PAGE)
             for row in page:
                 yield self._opened(row)
             if len(page) < _PAGE:
@@ -79,6 +88,24 @@ class SqliteStore:
 
         row = await self._database.read(work)
         return None if row is None else self._opened(row)
+
+    async def outlines(self, user: str | None = None) -> AsyncIterator[Outline]:
+        """Every credential (of `user`), by user and name, readable or not, in pages; no secret is opened."""
+        after: Place | None = None
+        while page := await self._page(user, after, _OUTLINES):
+            for row in page:
+                yield _outline(row)
+            if len(page) < _OUTLINES:
+                return
+            after = (page[-1].user, page[-1].name)
+
+    async def some(self, places: Sequence[Place]) -> list[Credential | UnreadableRow]:
+        """Those of these that are there."""
+        return [self._opened(row) for row in await self._some(places)]
+
+    async def standing(self, places: Sequence[Place]) -> dict[Place, Outline]:
+        """Those of these that are there, no secret opened."""
+        return {(row.user, row.name): _outline(row) for row in await self._some(places)}
 
     async def put(self, credential: Credential, *, proof: str | None = None, replace_scope: bool = True) -> Credential:
         """Store it and return it as stored; raises UsageError if its name or (unless replaced) its scope is taken."""
@@ -114,8 +141,14 @@ class SqliteStore:
 
         return await self._database.read(work)
 
-    async def _page(self, user: str | None, after: tuple[str, str] | None) -> Sequence[Row[*tuple[object, ...]]]:
-        query = select(CREDENTIALS).order_by(_C.user, _C.name).limit(_PAGE)
+    async def _some(self, places: Sequence[Place]) -> Sequence[Row[*tuple[object, ...]]]:
+        async def work(connection: AsyncConnection) -> Sequence[Row[*tuple[object, ...]]]:
+            return (await connection.execute(_SOME, {"places": json.dumps(places)})).all()
+
+        return await self._database.read(work) if places else ()
+
+    async def _page(self, user: str | None, after: Place | None, limit: int) -> Sequence[Row[*tuple[object, ...]]]:
+        query = select(CREDENTIALS).order_by(_C.user, _C.name).limit(limit)
         if user is not None:
             query = query.where(_C.user == user)
         if after is not None:
@@ -150,6 +183,10 @@ class SqliteStore:
             written=row.written,
             row=row_hash(row.username, row.secret),
         )
+
+
+def _outline(row: Any) -> Outline:
+    return Outline(row.user, row.name, RegistryScope(Host(row.host), row.path), row_hash(row.username, row.secret), row.proof)
 
 
 def _is(user: str, name: str):  # type: ignore[no-untyped-def]  # a column expression; its type has no short name
