@@ -23,7 +23,9 @@ from validator.ledger.budgets import BudgetClass, Reservation
 from validator.ledger.controls import AnonymousResult, ControlKey, ControlResult
 from validator.ledger.history import Event
 from validator.ledger.notices import Route
+from validator.ledger.plans import PlanRow
 from validator.ledger.statuses import StatusKey, StatusRow
+from validator.ledger.sweeps import Filters, LaneRow
 from validator.ledger.tokens import Scope
 from validator.status import State, Transition
 from validator.stores.sqlite import SqliteStore
@@ -71,6 +73,12 @@ async def fill(embedded: Embedded) -> None:
     await ledger.together(lambda parts: parts.digests.compose("kept", NOW, route=lambda user: Route(("mailto",))))
     await ledger.tokens.create("kept", [Scope.READ], "ann", now=NOW)
     await ledger.alerts.raise_("lane_quarantined", "nvcr.io", {"died": 30}, now=NOW)
+    sweep = await ledger.sweeps.begin("kept", Filters(), "nobody", now=NOW)
+    await ledger.sweeps.put_lanes(LaneRow(sweep="kept", host="nvcr.io", credentials=1))
+    plan = PlanRow(sweep=sweep.id, user="ann", name="ngc", host="nvcr.io", path="acme", row=stored.row, fingerprint=fingerprint)
+    await ledger.plans.add([plan])
+    await ledger.lanes.take("nvcr.io", "nobody", now=NOW)
+    await ledger.schedules.take("sweep", NOW)
 
 
 async def main() -> None:

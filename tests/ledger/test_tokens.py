@@ -27,7 +27,17 @@ async def test_no_other_text_is_one(ledger: Ledger) -> None:
     _, text = await ledger.tokens.create("ci", [Scope.READ], "*", now=NOW)
     plain = text.get_secret_value()
     other = ("A" if plain[-1] != "A" else "B") + ""
-    for wrong in ("", "x", plain[:-1], plain + "a", plain[:-1] + other, plain.upper(), f" {plain}", plain.replace("vld_", "vlc_"), "vld_" + "0" * 16 + plain[20:]):
+    for wrong in (
+        "",
+        "x",
+        plain[:-1],
+        plain + "a",
+        plain[:-1] + other,
+        plain.upper(),
+        f" {plain}",
+        plain.replace("vld_", "vlc_"),
+        "vld_" + "0" * 16 + plain[20:],
+    ):
         assert await ledger.tokens.find(SecretStr(wrong)) is None, wrong
 
 

@@ -25,8 +25,12 @@ from validator.ledger.history import History
 from validator.ledger.illness import Illness
 from validator.ledger.joined import Joined
 from validator.ledger.keys import Keyring, open_keys
+from validator.ledger.lanes import Lanes
 from validator.ledger.notices import Notices
+from validator.ledger.plans import Plans
+from validator.ledger.schedules import Schedules
 from validator.ledger.statuses import Statuses
+from validator.ledger.sweeps import Sweeps
 from validator.ledger.tokens import Tokens
 from validator.ledger.users import Users
 from validator.ledger.view import View
@@ -54,6 +58,10 @@ class Ledger:
         self.platforms = Platforms(database)
         self.illness = Illness(database)
         self.budgets = Budgets(database)
+        self.sweeps = Sweeps(database)
+        self.plans = Plans(database)
+        self.lanes = Lanes(database)
+        self.schedules = Schedules(database)
         self.tokens = Tokens(database)
 
     @cached_property

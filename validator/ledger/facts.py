@@ -16,6 +16,8 @@ from validator.ledger.base.tables import FACTS, KNOWN_REPOSITORIES, later
 from validator.sealing import Fingerprint
 
 _F = FACTS.c
+_AT_ONCE: Final = 500
+"""Fingerprints of one look-up: older SQLite takes 999 parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,11 +125,15 @@ class Facts:
         return (await self.of_many(host, (fingerprint,))).get(fingerprint)
 
     async def of_many(self, host: str, fingerprints: Sequence[Fingerprint]) -> dict[Fingerprint, FingerprintFacts]:
-        """What is known of these; those that were never asked there are left out. A few hundred at once."""
-        query = select(FACTS).where(_F.host == host, _F.fingerprint.in_(fingerprints))
+        """What is known of these; those that were never asked there are left out."""
+        found: dict[Fingerprint, FingerprintFacts] = {}
 
         async def work(connection: AsyncConnection) -> dict[Fingerprint, FingerprintFacts]:
-            return {Fingerprint(row.fingerprint): facts_of(row) for row in await connection.execute(query)}
+            for start in range(0, len(fingerprints), _AT_ONCE):
+                some = fingerprints[start : start + _AT_ONCE]
+                for row in await connection.execute(select(FACTS).where(_F.host == host, _F.fingerprint.in_(some))):
+                    found[Fingerprint(row.fingerprint)] = facts_of(row)
+            return found
 
         return await self._database.read(work, FACTS)
 
@@ -224,5 +230,19 @@ class KnownRepositories:
 
         async def work(connection: AsyncConnection) -> tuple[str, ...]:
             return tuple((await connection.execute(query)).scalars())
+
+        return await self._database.read(work, KNOWN_REPOSITORIES)
+
+    async def many(self, fingerprints: Sequence[Fingerprint]) -> dict[Fingerprint, tuple[str, ...]]:
+        """What each of these has read, the latest first; those that have read nothing are left out."""
+        table, found = KNOWN_REPOSITORIES.c, dict[Fingerprint, tuple[str, ...]]()
+
+        async def work(connection: AsyncConnection) -> dict[Fingerprint, tuple[str, ...]]:
+            for start in range(0, len(fingerprints), _AT_ONCE):
+                some = fingerprints[start : start + _AT_ONCE]
+                query = select(KNOWN_REPOSITORIES).where(table.fingerprint.in_(some)).order_by(table.at.desc(), table.repository)
+                for row in await connection.execute(query):
+                    found[row.fingerprint] = (*found.get(row.fingerprint, ()), row.repository)
+            return found
 
         return await self._database.read(work, KNOWN_REPOSITORIES)

@@ -5,7 +5,7 @@ A rotated secret has another key, so a verdict that comes late is never wrong, a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
@@ -22,6 +22,8 @@ from validator.status import Standing, State
 from validator.verdict import Hint, Level, Outcome, Reason
 
 _S = STATUSES.c
+_AT_ONCE = 500
+"""Fingerprints of one look-up: older SQLite takes 999 parameters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,12 @@ class StatusRow:
     ever_valid: bool = False
     told: tuple[str, ...] = ()
     next_due_at: datetime | None = None
+    unknown_since: datetime | None = None
+    evidence: tuple[Mapping[str, Any], ...] | None = None
 
 
-def row_of(key: StatusKey, name: str, standing: Standing) -> StatusRow:
-    """A standing as a row."""
+def row_of(key: StatusKey, name: str, standing: Standing, evidence: tuple[Mapping[str, Any], ...] | None = None) -> StatusRow:
+    """A standing as a row; `evidence` are the exchanges of the last attempt, without secrets."""
     return StatusRow(
         key=key,
         name=name,
@@ -87,6 +91,8 @@ def row_of(key: StatusKey, name: str, standing: Standing) -> StatusRow:
         ever_valid=standing.ever_valid,
         told=standing.told,
         next_due_at=standing.next_due_at,
+        unknown_since=standing.unknown_since,
+        evidence=evidence,
     )
 
 
@@ -113,11 +119,13 @@ def standing_of(row: StatusRow | None) -> Standing | None:
         ever_valid=row.ever_valid,
         told=row.told,
         next_due_at=row.next_due_at,
+        unknown_since=row.unknown_since,
     )
 
 
 _LISTS = frozenset({"hints", "told"})
-_PLAIN = tuple(field.name for field in fields(StatusRow) if field.name != "key" and field.name not in _LISTS)
+_MAYBE = frozenset({"evidence"})
+_PLAIN = tuple(field.name for field in fields(StatusRow) if field.name not in {"key", *_LISTS, *_MAYBE})
 
 
 _STATUS: Final = Statement(STATUSES)
@@ -173,9 +181,16 @@ class Statuses:
         """Every row (of `user`), also of secrets that were since replaced: the caller joins them on the stored row's hash."""
         return await self._select(*([] if user is None else [_S.user == user]))
 
-    async def by_fingerprint(self, fingerprint: Fingerprint) -> tuple[StatusRow, ...]:
-        """Every row of one secret, of all users and scopes."""
-        return await self._select(_S.fingerprint == fingerprint)
+    async def by_fingerprint(self, *fingerprints: Fingerprint) -> tuple[StatusRow, ...]:
+        """Every row of these secrets, of all users and scopes."""
+        found: list[StatusRow] = []
+        for start in range(0, len(fingerprints), _AT_ONCE):
+            found += await self._select(_S.fingerprint.in_(fingerprints[start : start + _AT_ONCE]))
+        return tuple(found)
+
+    async def between(self, first: str, last: str) -> tuple[StatusRow, ...]:
+        """Every row of the users from `first` to `last`, in the order of their names."""
+        return await self._select(_S.user >= first, _S.user <= last)
 
     async def forget(self, user: str, scope: RegistryScope) -> int:
         """Remove what is known of `user`'s secrets for `scope`; how many rows went."""
@@ -208,6 +223,7 @@ def _is(key: StatusKey) -> ColumnElement[bool]:
 def _columns(row: StatusRow) -> dict[str, Any]:
     key = row.key
     columns: dict[str, Any] = {name: getattr(row, name) for name in _PLAIN} | {name: list(getattr(row, name)) for name in _LISTS}
+    columns["evidence"] = None if row.evidence is None else [dict(exchange) for exchange in row.evidence]
     return columns | _key_columns(key)
 
 
@@ -218,4 +234,5 @@ def _key_columns(key: StatusKey) -> dict[str, Any]:
 def _row(row: Any) -> StatusRow:
     key = StatusKey(row.user, RegistryScope(Host(row.host), row.path), Fingerprint(row.fingerprint), row.row)
     values: dict[str, Any] = {name: getattr(row, name) for name in _PLAIN} | {name: tuple(getattr(row, name)) for name in _LISTS}
+    values["evidence"] = None if row.evidence is None else tuple(row.evidence)
     return StatusRow(key=key, **values)

@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import ColumnElement, case
 
-HEAD: Final = "0003"
+HEAD: Final = "0004"
 """The newest revision of `migrations/`; a test holds it true. A database at it is opened without Alembic (360 ms)."""
 
 
@@ -40,6 +40,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 def _json() -> JSON:
     return JSON(none_as_null=True).with_variant(postgresql.JSONB(none_as_null=True), "postgresql")
+
+
+def json_column(name: str) -> Column[Any]:
+    """A column of JSON that may be NULL."""
+    return Column(name, _json())
 
 
 def _key(name: str) -> Column[str]:
@@ -98,6 +103,8 @@ STATUSES: Final = Table(
     Column("ever_valid", Boolean, nullable=False),
     Column("told", _json(), nullable=False),
     Column("next_due_at", UtcDateTime),
+    Column("unknown_since", UtcDateTime),
+    json_column("evidence"),
     Index(None, "fingerprint"),
 )
 

@@ -1,0 +1,270 @@
+"""The plan of a sweep: a row for each credential that it is about, what is left to be done with it, and what was found.
+
+A sweep of a hundred thousand holds none of them in memory: it reads the next by pages, writes what it heard with its
+checkpoint, and its report is read from here. `place` orders a lane: a rank in its highest bits, below it a keyed hash of the
+fingerprint, so that the members of one secret stand together and the order is the same after a restart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from validator.ledger.base.database import Database
+from validator.ledger.base.sweeping import SWEEP_ROWS
+from validator.sealing import Fingerprint
+
+RANK_BITS: Final = 60
+_PAGE: Final = 1000
+_R: Final = SWEEP_ROWS.c
+
+
+class Phase(StrEnum):
+    """How far one credential of a sweep is."""
+
+    WAITING = "waiting"
+    """Not asked; with `due_at`: not before then, there was no place in the failure budget."""
+    HELD = "held"
+    """Something was said against it; `due_at` is when it is asked again, None: not in this sweep."""
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRow:
+    """One credential of a sweep. `row` and `fingerprint` are of the stored secret, "" for a fingerprint that is not known yet.
+
+    `verdict` … `checked_at` are what the report says; `left_over`: why it was not judged. `heard` are the words that wait
+    for the lane's end. `image` is its proof image; `anew`: the stored row had changed, and is asked about once more.
+    """
+
+    sweep: str
+    user: str
+    name: str
+    host: str
+    path: str
+    row: str
+    fingerprint: Fingerprint
+    place: int = 0
+    phase: Phase = Phase.WAITING
+    due_at: datetime | None = None
+    verdict: str | None = None
+    reason: str | None = None
+    level: str | None = None
+    state: str = "never_checked"
+    transition: str = "none"
+    checked_at: datetime | None = None
+    left_over: str | None = None
+    image: str | None = None
+    anew: bool = False
+    heard: Sequence[Mapping[str, Any]] | None = None
+
+
+LEFT_OVER: Final = or_(_R.left_over.is_not(None), _R.phase == Phase.WAITING)
+"""Rows that were not judged in their sweep."""
+NOTABLE: Final = or_(_R.transition != "none", _R.state.in_(("dead", "impaired", "suspect")), _R.left_over.is_not(None))
+"""Rows that somebody may want to look at."""
+UNREADABLE: Final = _R.left_over == "unreadable"
+"""Rows of credentials that could not be decrypted."""
+_FIELDS: Final = tuple(field.name for field in fields(PlanRow))
+_KEY: Final = ("sweep", "user", "name")
+
+
+def place_of(sweep: str, fingerprint: str, rank: int) -> int:
+    """Where a secret stands in its lane: shuffled, the same each time, behind all of a smaller rank (0 to 7)."""
+    shuffled = int.from_bytes(hashlib.blake2b(fingerprint.encode(), key=sweep.encode()[:64], digest_size=8).digest(), "big")
+    return (rank << RANK_BITS) | (shuffled >> (64 - RANK_BITS))
+
+
+class Plans:
+    """The plans of one ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def add(self, rows: Sequence[PlanRow]) -> None:
+        """Write these, but leave those that are there: a plan that was cut off is made again."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(_added(connection.dialect.name), [_columns(row) for row in rows])
+
+        if rows:
+            await self._database.write(work)
+
+    async def settle(self, sweep: str) -> None:
+        """Let the members of one secret stand together, at the best rank that one of them has."""
+        several = (
+            select(_R.fingerprint, func.min(_R.place).label("first"))
+            .where(_R.sweep == sweep, _R.phase == Phase.WAITING, _R.fingerprint != "")
+            .group_by(_R.fingerprint)
+            .having(func.min(_R.place) < func.max(_R.place))
+        )
+
+        async def work(connection: AsyncConnection) -> None:
+            for fingerprint, first in (await connection.execute(several)).all():
+                same = and_(_R.sweep == sweep, _R.fingerprint == fingerprint)
+                await connection.execute(update(SWEEP_ROWS).where(same).values(place=first))
+
+        await self._database.write(work)
+
+    async def put(self, rows: Sequence[PlanRow]) -> None:
+        """Write these over what is there."""
+
+        async def work(connection: AsyncConnection) -> None:
+            await connection.execute(_UPDATE, [_parameters(row) for row in rows])
+
+        if rows:
+            await self._database.write(work)
+
+    async def drop(self, rows: Sequence[PlanRow]) -> None:
+        """Remove these: their credentials are gone."""
+
+        async def work(connection: AsyncConnection) -> None:
+            for row in rows:
+                await connection.execute(delete(SWEEP_ROWS).where(*(_R[name] == getattr(row, name) for name in _KEY)))
+
+        if rows:
+            await self._database.write(work)
+
+    async def waiting(self, sweep: str, host: str, after: int, before: int, *, limit: int) -> list[PlanRow]:
+        """The next rows that were never asked, `after` < place < `before`, whole secrets: all members of the last one are there."""
+        mine = and_(_R.sweep == sweep, _R.host == host, _R.phase == Phase.WAITING, _R.due_at.is_(None))
+        return await self._secrets(mine, and_(_R.place > after, _R.place < before), (_R.place, _R.user, _R.name), limit)
+
+    async def due(self, sweep: str, host: str, phase: Phase, after: int, before: int, *, now: datetime, limit: int) -> list[PlanRow]:
+        """The rows of this phase whose time has come, `after` < place < `before`, whole secrets, the earliest first."""
+        mine = and_(_R.sweep == sweep, _R.host == host, _R.phase == phase)
+        which = and_(_R.due_at <= now, _R.place > after, _R.place < before)
+        return await self._secrets(mine, which, (_R.due_at, _R.place, _R.user, _R.name), limit)
+
+    async def next_due(self, sweep: str, host: str, phase: Phase, after: int, before: int) -> datetime | None:
+        """When the first of this phase is due, `after` < place < `before`; None if none is."""
+        mine = (_R.sweep == sweep, _R.host == host, _R.phase == phase, _R.due_at.is_not(None), _R.place > after, _R.place < before)
+        query = select(func.min(_R.due_at, type_=_R.due_at.type)).where(*mine)
+
+        async def work(connection: AsyncConnection) -> datetime | None:
+            found: datetime | None = await connection.scalar(query)
+            return found
+
+        return await self._database.read(work)
+
+    async def of_phase(self, sweep: str, host: str, *phases: Phase) -> AsyncIterator[list[PlanRow]]:
+        """The rows of these phases by place, whole secrets, in pages; what a reader writes of a page changes no later one."""
+        after = -1
+        mine = and_(_R.sweep == sweep, _R.host == host, _R.phase.in_(phases))
+        while page := await self._secrets(mine, _R.place > after, (_R.place, _R.user, _R.name), _PAGE):
+            after = max(row.place for row in page)
+            yield page
+
+    async def any_held(self, sweep: str, host: str) -> bool:
+        """True if a word waits there for the lane's end."""
+        query = select(_R.user).where(_R.sweep == sweep, _R.host == host, _R.phase == Phase.HELD, _R.heard.is_not(None)).limit(1)
+
+        async def work(connection: AsyncConnection) -> bool:
+            return (await connection.execute(query)).first() is not None
+
+        return await self._database.read(work)
+
+    async def leave(self, sweep: str, host: str, reason: str, *, at: datetime) -> int:
+        """What was not asked of `host` is left to the next sweep: `unknown (reason)` at `at`; how many rows that is."""
+        values = {"phase": Phase.DONE, "due_at": None, "verdict": "unknown", "reason": reason, "level": None, "checked_at": at, "left_over": reason}
+        statement = update(SWEEP_ROWS).where(_R.sweep == sweep, _R.host == host, _R.phase == Phase.WAITING).values(values)
+
+        async def work(connection: AsyncConnection) -> int:
+            return (await connection.execute(statement)).rowcount
+
+        return await self._database.write(work)
+
+    async def counts(self, sweep: str) -> dict[tuple[str, Phase], int]:
+        """How many rows there are, by host and phase."""
+        query = select(_R.host, _R.phase, func.count()).where(_R.sweep == sweep).group_by(_R.host, _R.phase)
+
+        async def work(connection: AsyncConnection) -> dict[tuple[str, Phase], int]:
+            return {(host, Phase(phase)): count for host, phase, count in await connection.execute(query)}
+
+        return await self._database.read(work)
+
+    async def left_over(self, sweep: str) -> int:
+        """How many rows were not judged."""
+        return await self._count(_R.sweep == sweep, LEFT_OVER)
+
+    async def in_state(self, sweep: str, *states: str) -> int:
+        """How many rows are in one of these states."""
+        return await self._count(_R.sweep == sweep, _R.state.in_(states))
+
+    async def totals(self, sweep: str) -> dict[str, int]:
+        """How many rows there are, by verdict."""
+        query = select(_R.verdict, func.count()).where(_R.sweep == sweep, _R.verdict.is_not(None)).group_by(_R.verdict).order_by(_R.verdict)
+
+        async def work(connection: AsyncConnection) -> dict[str, int]:
+            return {str(verdict): int(count) for verdict, count in await connection.execute(query)}
+
+        return await self._database.read(work)
+
+    async def rows(self, sweep: str, *conditions: ColumnElement[bool]) -> AsyncGenerator[PlanRow]:
+        """Every row (that fits), by user and name."""
+        after: tuple[str, str] | None = None
+        while True:
+            further = [] if after is None else [or_(_R.user > after[0], and_(_R.user == after[0], _R.name > after[1]))]
+            query = select(SWEEP_ROWS).where(_R.sweep == sweep, *conditions, *further).order_by(_R.user, _R.name).limit(_PAGE)
+            page = await self._select(query)
+            for row in page:
+                yield row
+            if len(page) < _PAGE:
+                return
+            after = (page[-1].user, page[-1].name)
+
+    async def _count(self, *conditions: ColumnElement[bool]) -> int:
+        query = select(func.count()).select_from(SWEEP_ROWS).where(*conditions)
+
+        async def work(connection: AsyncConnection) -> int:
+            return int(await connection.scalar(query) or 0)
+
+        return await self._database.read(work)
+
+    async def _secrets(self, mine: ColumnElement[bool], which: ColumnElement[bool], order: Iterable[Any], limit: int) -> list[PlanRow]:
+        page = await self._select(select(SWEEP_ROWS).where(mine, which).order_by(*order).limit(limit))
+        if len(page) == limit:
+            last = page[-1].fingerprint
+            whole = await self._select(select(SWEEP_ROWS).where(mine, _R.place == page[-1].place, _R.fingerprint == last).order_by(_R.user, _R.name))
+            page = [row for row in page if row.fingerprint != last] + whole
+        return page
+
+    async def _select(self, query: Any) -> list[PlanRow]:
+        async def work(connection: AsyncConnection) -> Sequence[Any]:
+            return (await connection.execute(query)).all()
+
+        return [_row(row) for row in await self._database.read(work)]
+
+
+_CHANGES: Final = tuple(name for name in _FIELDS if name not in _KEY)
+_UPDATE: Final = (
+    update(SWEEP_ROWS).where(*(_R[name] == bindparam(f"of_{name}") for name in _KEY)).values({name: bindparam(f"new_{name}") for name in _CHANGES})
+)
+
+
+def _added(dialect: str) -> Any:
+    makers: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    return makers[dialect](SWEEP_ROWS).on_conflict_do_nothing()
+
+
+def _columns(row: PlanRow) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in _FIELDS}
+    return values | {"phase": row.phase.value, "heard": None if row.heard is None else [dict(word) for word in row.heard]}
+
+
+def _parameters(row: PlanRow) -> dict[str, Any]:
+    values = _columns(row)
+    return {f"of_{name}": values[name] for name in _KEY} | {f"new_{name}": values[name] for name in _CHANGES}
+
+
+def _row(row: Any) -> PlanRow:
+    values = dict(row._mapping)
+    return PlanRow(**values | {"phase": Phase(values["phase"]), "fingerprint": Fingerprint(values["fingerprint"])})
