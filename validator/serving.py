@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from random import Random
 
 from validator.api import House, Sweeping
 from validator.app import App, open_app, open_teller
@@ -39,4 +38,4 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
 
 
 def _sweep(app: App, teller: Teller, name: str) -> Sweep:
-    return Sweep(app.probe, app.opened.ledger, app.opened.store, teller, Random(name), name)  # noqa: S311  an order, no secret
+    return Sweep(app.probe, app.opened.ledger, app.opened.store, teller, name)

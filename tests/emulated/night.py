@@ -20,11 +20,15 @@ from validator.config import Settings
 from validator.credential import Credential, parse_scope
 from validator.evidence import Failure
 from validator.ledger import Embedded, open_embedded
+from validator.ledger.plans import PlanRow
+from validator.ledger.statuses import standing_of
 from validator.notifiers.base import Alert, Channel, Handed, Letter, Outcome
 from validator.probe import Inquiry, Probe
 from validator.registry.base import Answer, NetworkFault, Request
+from validator.status import Standing, Transition
 from validator.stores.sqlite import SqliteStore
-from validator.sweep import Report, Row, Sweep, report_json
+from validator.sweep import Report, Sweep
+from validator.sweep.shown import report_json
 from validator.telling import Channels, Letters, Teller, channels_of
 
 HOST = "reg.test"
@@ -145,6 +149,34 @@ class Digest:
 
 
 @dataclass
+class Row:
+    """What a sweep found of one credential, and what the ledger holds it for."""
+
+    plan: PlanRow
+    standing: Standing
+
+    @property
+    def verdict(self) -> str | None:
+        return self.plan.verdict
+
+    @property
+    def reason(self) -> str | None:
+        return self.plan.reason
+
+    @property
+    def level(self) -> str | None:
+        return self.plan.level
+
+    @property
+    def transition(self) -> Transition:
+        return Transition(self.plan.transition)
+
+    @property
+    def checked_at(self) -> datetime | None:
+        return self.plan.checked_at
+
+
+@dataclass
 class Night:
     """Everything of one store; sweeps are held one after another."""
 
@@ -156,6 +188,7 @@ class Night:
     settings: Settings
     probe: Probe
     report: Report | None = None
+    shown: dict[str, Any] = field(default_factory=dict)
     sweeps: int = 0
     channels: Mapping[str, Channel] | None = None
     """The users', in place of `told`."""
@@ -175,7 +208,7 @@ class Night:
         ledger = self.opened.ledger
         channels = Channels(self.channels or {"told": self.told}, {"told": self.told})
         teller = Teller(ledger, self.settings, channels, Letters(ledger, self.store, self.settings), lambda: self.clock.wall, self.clock.sleep)
-        return Sweep(self.probe, ledger, self.store, teller, Random("order"), f"night {self.sweeps}", told)
+        return Sweep(self.probe, ledger, self.store, teller, f"night {self.sweeps}", told)
 
     async def sweep(self, *, after_h: float = 0.0, **options: Any) -> dict[str, Row]:
         """One sweep, `after_h` hours later; its rows by name. What was told is of this sweep alone."""
@@ -183,14 +216,14 @@ class Night:
         self.told.digests.clear()
         self.told.alerts.clear()
         self.world.seen.clear()
-        self.report = await self.job().run(**options)
-        return {row.name: row for row in self.report.rows}
+        return await self.told_of(await self.job().run(**options))
 
-    @property
-    def shown(self) -> dict[str, Any]:
-        """The last sweep's JSON."""
-        assert self.report is not None
-        return report_json(self.report)
+    async def told_of(self, report: Report) -> dict[str, Row]:
+        """A sweep's rows by name; `shown` is its JSON."""
+        self.report, self.shown = report, await report_json(self.opened.ledger, report)
+        rows = [row async for row in self.opened.ledger.plans.rows(report.sweep)]
+        statuses = {(row.key.user, row.name, row.key.row): row for row in await self.opened.ledger.statuses.all()}
+        return {row.name: Row(row, standing_of(statuses.get((row.user, row.name, row.row))) or Standing()) for row in rows}
 
     @property
     def happened(self) -> list[tuple[str, str, str]]:
@@ -203,9 +236,9 @@ class Night:
         assert isinstance(found, Credential)
         return found
 
-    async def ask(self, name: str) -> None:
+    async def ask(self, name: str, user: str = "ada") -> None:
         """Somebody else's probe of it, as a pre-flight or a check makes."""
-        one = await self.asked(name)
+        one = await self.asked(name, user)
         await self.probe.ask(Inquiry(host=one.scope.host, credential=one))
 
 
@@ -233,10 +266,10 @@ def said(row: Row) -> str:
     """`verdict (reason)`."""
     assert row.verdict is not None
     assert row.reason is not None
-    return f"{row.verdict.value} ({row.reason.value})"
+    return f"{row.verdict} ({row.reason})"
 
 
 def holds(case: Case, row: Row, state: str, transition: str, at: int = 0) -> None:
     """The case's verdict, and the state and transition that its note speaks of."""
     case.agrees("credential", said(row), at)
-    assert (row.standing.state.value, row.transition.value) == (state, transition)
+    assert (row.plan.state, row.transition.value) == (state, transition)

@@ -16,7 +16,8 @@ from validator.cli.credential import credential
 from validator.cli.demo import demo
 from validator.cli.preflight import preflight
 from validator.cli.serve import serve
-from validator.cli.sweep import status, sweep
+from validator.cli.status import status
+from validator.cli.sweep import sweep
 from validator.cli.token import token
 
 app = typer.Typer(

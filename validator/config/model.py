@@ -147,7 +147,7 @@ class Preflight(Section):
 
 
 class Sweep(Section):
-    """When every credential is asked, and when a dead one is asked again (days after its last refusal)."""
+    """When every credential is asked, and when a dead one is asked again (days after its last refusal); how long what happened is kept."""
 
     schedule: Schedule = "0 2 * * *"
     timezone: Zone = "UTC"
@@ -155,6 +155,7 @@ class Sweep(Section):
     wait_s: SecondsOrZero = 1800
     quarantine_min: Count = 5
     dead_again_days: Annotated[tuple[Count, ...], Field(min_length=1)] = (1, 2, 4, 7)
+    keep_days: Count = 400
 
 
 class Webhook(Section):

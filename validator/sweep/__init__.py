@@ -1,44 +1,49 @@
 """A sweep over stored credentials: one lane a registry, side by side; every status is written back, users are told of changes.
 
-No HTTP server and no command line here. Design sections 5 to 7.
+Everything that a sweep knows is in the ledger: its plan, what it heard, who holds which lane. A process that ends loses at
+most a second of it, and the next sweep with the same filters goes on. No HTTP server and no command line here. Design
+sections 5 to 7.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
-from random import Random
+from collections.abc import Sequence
+from contextlib import aclosing, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
 
 from validator.credential import Credential, Host
-from validator.errors import ValidatorError
-from validator.evidence import Exchange, Step
+from validator.errors import StoreError, StoreLost, UsageError, ValidatorError
+from validator.evidence import Exchange
 from validator.ledger import Ledger
-from validator.ledger.controls import ControlKey
+from validator.ledger.base.processes import this_process
+from validator.ledger.lanes import Hold
+from validator.ledger.plans import UNREADABLE, Phase
+from validator.ledger.sweeps import Filters, SweepRow
 from validator.probe import Probe
-from validator.probe.reach import provider_of, settings_of
+from validator.probe.reach import settings_of
+from validator.status import State
 from validator.stores.base import CredentialStore
-from validator.sweep.base import LaneReport, LeftOver, Report, Row, Shared, Told
-from validator.sweep.base.book import Book
+from validator.sweep.base import LaneReport, Report, Told
+from validator.sweep.base.belief import Belief
+from validator.sweep.base.book import SHOWN, Book, Superseded, Track
 from validator.sweep.base.canary import CanaryWatch, canary_of
+from validator.sweep.base.guard import NIGHTS, Night
+from validator.sweep.base.opening import Opener
+from validator.sweep.base.queue import Queue, given_proofs
 from validator.sweep.lane import Lane
-from validator.sweep.selection import Selection, member_of, select
-from validator.sweep.shown import report_json
-from validator.telling import Alert, Counts, Teller
+from validator.sweep.planning import Expected, expected, planned
+from validator.telling import Alert, Teller
 from validator.verdict import Reason
 
-__all__ = ["Expected", "LaneReport", "LeftOver", "Report", "Row", "Sweep", "report_json"]
+__all__ = ["Expected", "LaneReport", "Report", "Sweep"]
 
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What a sweep of one registry would take, by its pace."""
-
-    registry: Host
-    credentials: int
-    requests: int
-    seconds: float
+ASK_AGAIN_S: Final = 1.0
+"""So often a lane that another sweep holds is looked at."""
+_counting: ContextVar[LaneReport | None] = ContextVar("counting", default=None)
 
 
 class _Stopped(Exception):
@@ -47,91 +52,117 @@ class _Stopped(Exception):
 
 @dataclass(slots=True)
 class Sweep:
-    """`order` shuffles a lane; `told` is called when a lane comes further; `stop` ends it within a moment, with what is done."""
+    """`name` is its id unless an earlier one goes on; `told` is called when a lane comes further; `stop` ends it within a moment."""
 
     probe: Probe
     ledger: Ledger
     store: CredentialStore
     teller: Teller
-    order: Random
     name: str
     told: Told = lambda lane: None
+    owner: str = field(default_factory=this_process)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
     def stop(self) -> None:
-        """End it: what is in flight is given up, what was heard is written down, the rest is left over."""
+        """End it: what is in flight is given up, what was heard is written down, the rest is left over and may go on."""
         self._stopping.set()
 
-    async def run(self, *, user: str | None = None, registry: Host | None = None, wait: bool = True) -> Report:
-        """Ask every stored credential that the filters select, and write down what follows. Raises ConfigError, StoreError, StoreLost."""
-        report = Report(self.name, self.probe.now())
-        selection = await select(self.probe, self.store, user=user, registry=registry)
-        lanes = [await self._lane(report, host, secrets, selection, wait=wait) for host, secrets in selection.lanes.items()]
-        report.lanes = sorted((lane.report for lane in lanes), key=lambda lane: lane.registry)
-        counted, self.probe.on_exchange = self.probe.on_exchange, _counting(report.lanes, self.probe.on_exchange)
+    async def run(self, *, user: str | None = None, registry: Host | None = None, wait: bool = True, release: bool = False) -> Report:
+        """Ask every stored credential that the filters select, and write down what follows.
+
+        `release`: ask those alone whom the quarantine of `registry` keeps, and believe them. Raises ConfigError, UsageError,
+        StoreError, StoreLost.
+        """
+        canaries = await self._canaries(registry)
+        if release and (registry is None or not await self.ledger.lanes.quarantined(registry)):
+            raise UsageError(f"{registry} is not in quarantine; see `validator sweep` for the lanes that are.")
+        probe = self._counting_probe()
+        sweep = await self.ledger.sweeps.begin(self.name, Filters(user, registry, release), self.owner, now=self.probe.now())
+        report = Report(sweep.id, sweep.started_at, resumed=sweep.id != self.name)
+        book = Book(self.ledger, self.store, self.probe.settings, sweep, self.probe.now, self.told)
         try:
-            await self._side_by_side(lanes, selection)
-        finally:
-            self.probe.on_exchange = counted
-        report.stopped = self._stopping.is_set()
-        for lane in lanes:
-            if not lane.report.finished:
-                await lane.keep_what_is_done()
-                self._unfinished(lane, selection.lanes[lane.report.registry], Reason.DEADLINE if report.stopped else Reason.PROTOCOL)
-        report.rows = sorted([*selection.rows, *(row for lane in lanes for row in lane.book.rows.values())], key=lambda row: (row.user, row.name))
-        report.left_over = [*selection.left_over, *(left for lane in lanes for left in lane.book.left_over.values())]
-        report.left_over.sort(key=lambda left: (left.user, left.name))
-        report.notices = await self._tell(report, lanes)
-        report.finished_at = self.probe.now()
+            lanes = await self._lanes(probe, sweep, book, canaries, wait=wait)
+            if release and not lanes and registry is not None:
+                await self.ledger.lanes.release(registry)
+                await self.teller.end_alert(Alert.QUARANTINED, registry)
+            report.lanes = [lane.report for lane in lanes]
+            await self._side_by_side(lanes, book)
+            report.stopped = self._stopping.is_set() or any(lane.track.lost for lane in lanes)
+            await self._end(report, sweep, lanes, book)
+        except BaseException:
+            with suppress(StoreError, StoreLost):
+                await self.ledger.sweeps.stop(sweep, now=self.probe.now())
+            raise
         return report
 
     async def expected(self, *, user: str | None = None, registry: Host | None = None) -> list[Expected]:
         """What it would take, by what is known now; nothing is sent and nothing written."""
-        selection = await select(self.probe, self.store, user=user, registry=registry)
-        return [await self._expected(host, secrets) for host, secrets in sorted(selection.lanes.items())]
+        return await expected(self.probe, self.store, Filters(user, registry))
 
-    async def _expected(self, host: Host, secrets: Sequence[Shared]) -> Expected:
-        pace, now = provider_of(self.probe.settings, host, None).pace, self.probe.now()
-        due = [shared for shared in secrets if any(member.standing.is_due(now) for member in shared.members)]
-        fresh = timedelta(seconds=self.probe.settings.sweep.fresh_s)
-        asked = 0
-        for shared in due:
-            facts = await self.ledger.facts.of(host, shared.fingerprint)
-            proven = facts is not None and facts.ever_valid and facts.refused_since_accepted() is None
-            recent = proven and facts is not None and facts.accepted_at is not None and now - facts.accepted_at <= fresh
-            asked += 0 if recent else 3 if shared.image is not None else 1
-        requests = asked + (await self._of_the_host(host, pace.challenge_fresh_s, pace.control_fresh_s) if asked else 0)
-        confirming = any(shared.suspect and shared.confirmed_from(pace.confirm_after_s) for shared in due)
-        seconds = max(0.0, (requests - pace.burst) / pace.per_second) + (pace.confirm_after_s if confirming else 0.0)
-        return Expected(host, sum(len(shared.members) for shared in secrets), requests, round(seconds, 1))
+    async def _canaries(self, registry: Host | None) -> dict[Host, Credential | None]:
+        """Everything of the settings that may be wrong is looked at before anything is asked."""
+        found: dict[Host, Credential | None] = {}
+        for name in self.probe.settings.registries:
+            if name != "*" and registry in (None, name):
+                host = Host(name)
+                given_proofs(host, settings_of(self.probe.settings, host).proof)
+                found[host] = await self._canary(host)
+        return found
 
-    async def _of_the_host(self, host: Host, challenge_fresh_s: float, control_fresh_s: float) -> int:
-        """Requests that serve all secrets of a host: the ping and the negative control, where what is kept is too old."""
-        kept, now = await self.ledger.challenges.get(host), self.probe.now()
-        if kept is None:
-            return 2
-        realm = kept.realm if kept.scheme == "bearer" else ""  # of Basic it is a label, and no part of the control's key
-        key = ControlKey(host=host, realm=realm, service=kept.service, scheme=kept.scheme, step=str(Step.LOGIN))
-        control = await self.ledger.controls.get(key)
-        return int(now - kept.at > timedelta(seconds=challenge_fresh_s)) + int(
-            control is None or now - control.at > timedelta(seconds=control_fresh_s)
-        )  # fmt: skip
-
-    async def _lane(self, report: Report, host: Host, secrets: list[Shared], selection: Selection, *, wait: bool) -> Lane:
-        self.order.shuffle(secrets)
-        told = LaneReport(host, credentials=sum(len(shared.members) for shared in secrets))
+    async def _canary(self, host: Host) -> Credential | None:
         said = settings_of(self.probe.settings, host)
-        canary = await asyncio.to_thread(canary_of, host, said.canary if not said.disabled else None)
+        return await asyncio.to_thread(canary_of, host, said.canary if not said.disabled else None)
 
-        def shared_of(credential: Credential) -> Shared:
-            fingerprint = self.probe.fingerprinter.of(host, credential.username, credential.secret)
-            return Shared(host, fingerprint, [member_of(credential, fingerprint, selection.known)])
+    def _counting_probe(self) -> Probe:
+        """The same probe, whose exchanges are counted for the lane that makes them."""
+        also = self.probe.on_exchange
 
-        book = Book(self.ledger, self.store, self.probe.settings, told, self.told, self.name)
-        watch = CanaryWatch(self.probe, host, report.started_at, canary)
-        return Lane(self.probe, book, told, watch, wait, report.started_at, shared_of)
+        def count(host: str, exchange: Exchange) -> None:
+            lane = _counting.get()
+            if lane is not None:
+                lane.count(exchange)
+            if also is not None:
+                also(host, exchange)
 
-    async def _side_by_side(self, lanes: Sequence[Lane], selection: Selection) -> None:
+        return replace(self.probe, on_exchange=count)
+
+    async def _lanes(
+        self, probe: Probe, sweep: SweepRow, book: Book, canaries: dict[Host, Credential | None], *, wait: bool
+    ) -> list[Lane]:  # fmt: skip
+        """The lanes of the plan, which is made if it is not there yet."""
+        plans = self.ledger.plans
+        if sweep.planned_at is None:
+            async for rows in planned(probe, self.store, sweep.id, sweep.filters):
+                await plans.add(rows)
+                await self.ledger.sweeps.beat(sweep, now=self.probe.now())
+                if self._stopping.is_set():
+                    return []
+            await plans.settle(sweep.id)
+            await self.ledger.sweeps.planned(sweep, now=self.probe.now())
+        before = {lane.host: lane for lane in await self.ledger.sweeps.lanes(sweep.id)}
+        reports: dict[Host, LaneReport] = {}
+        for (host, phase), count in sorted((await plans.counts(sweep.id)).items()):
+            report = reports.setdefault(Host(host), LaneReport(Host(host)))
+            report.credentials += count
+            report.done += count if phase is not Phase.WAITING else 0
+            report.suspects += count if phase is Phase.HELD else 0
+            if host in before:
+                report.go_on_from(before[host])
+        return [await self._lane(probe, sweep, book, report, canaries, wait=wait) for report in reports.values()]
+
+    async def _lane(
+        self, probe: Probe, sweep: SweepRow, book: Book, report: LaneReport, canaries: dict[Host, Credential | None], *, wait: bool
+    ) -> Lane:  # fmt: skip
+        host = report.registry
+        canary = canaries[host] if host in canaries else await self._canary(host)
+        track = book.tracks[host] = Track(report)
+        queue = Queue(probe, sweep.id, host, lambda: book.written)
+        nights = [Night(night.asked, night.fell) for night in await self.ledger.sweeps.nights(host, limit=NIGHTS)]
+        watch = CanaryWatch(probe, host, sweep.started_at, canary)
+        belief = Belief(probe, book, track, queue, watch, nights, sweep.filters.released)
+        return Lane(probe, book, track, queue, Opener(probe, book, track, queue, sweep.started_at), belief, wait)
+
+    async def _side_by_side(self, lanes: Sequence[Lane], book: Book) -> None:
         """Every lane in a task of its own, until all are through or `stop` is called."""
 
         async def watch() -> None:
@@ -140,60 +171,109 @@ class Sweep:
 
         try:
             async with asyncio.TaskGroup() as outer:
-                watcher = outer.create_task(watch())
+                others = [outer.create_task(watch()), outer.create_task(book.run())]
                 async with asyncio.TaskGroup() as tasks:
                     for lane in lanes:
-                        tasks.create_task(self._guarded(lane, selection.lanes[lane.report.registry]))
-                watcher.cancel()
+                        if not lane.report.finished:
+                            tasks.create_task(self._guarded(lane))
+                for other in others:
+                    other.cancel()
         except* _Stopped:
             pass
+        except* Superseded:
+            for lane in lanes:
+                lane.track.lost = True
 
-    async def _guarded(self, lane: Lane, secrets: Sequence[Shared]) -> None:
+    async def _guarded(self, lane: Lane) -> None:
         """A fault of ours in one lane takes no other lane with it: it is told, and the lane's rest is left over."""
+        _counting.set(lane.report)
         try:
-            await lane.run(tuple(secrets))
+            hold = lane.track.hold = await self._hold(lane)
+            if hold is None:
+                host, now = lane.report.registry, self.probe.now()
+                lane.report.done += await self.ledger.plans.leave(lane.queue.sweep, host, Reason.BUDGET_SPENT, at=now)
+                return
+            await lane.run()
+            lane.track.hold = None  # from here on it is not renewed
+            await self.ledger.lanes.leave(hold)
         except ValidatorError:
             raise
         except Exception as error:
+            if isinstance(error, Superseded) or (isinstance(error, BaseExceptionGroup) and error.subgroup(Superseded) is not None):
+                lane.track.lost = True
+                return
             if isinstance(error, BaseExceptionGroup) and error.subgroup(ValidatorError) is not None:
                 raise
-            text = f"{lane.report.registry}: a fault of our own ({type(error).__name__}) ended its lane; please report it"
+            text = f"a fault of our own ({type(error).__name__}) ended this registry's lane; please report it."
             await self.teller.alert(Alert.FAULT, lane.report.registry, text)
 
-    def _unfinished(self, lane: Lane, secrets: Sequence[Shared], reason: Reason) -> None:
-        """What was not asked keeps its last verdict, and is left over."""
-        for shared in secrets:
-            for member in shared.members:
-                place = (member.user, member.name)
-                if place not in lane.book.rows:
-                    lane.book.left_over[place] = LeftOver(*place, reason)
-            lane.book.keep(shared)
+    async def _hold(self, lane: Lane) -> Hold | None:
+        """The lane, when nobody else sweeps it; None if that is not waited for."""
+        report = lane.report
+        while not isinstance(hold := await self.ledger.lanes.take(report.registry, self.owner, now=self.probe.now()), Hold):
+            if not lane.wait:
+                return None
+            report.held_by_other = True
+            self.told(report)
+            await self.probe.sleep(ASK_AGAIN_S)
+        report.held_by_other = False
+        return hold
 
-    async def _tell(self, report: Report, lanes: Sequence[Lane]) -> Counts:
-        """The operator's alerts; then a digest a user with something to know."""
+    async def _end(self, report: Report, sweep: SweepRow, lanes: Sequence[Lane], book: Book) -> None:
+        """What is written and told when the lanes are through, or were stopped."""
+        with suppress(Superseded):
+            await book.flush()
+            for lane in lanes:
+                if report.stopped and not lane.report.finished and not lane.track.lost and lane.track.hold is not None:
+                    await lane.belief.keep()
+        for lane in lanes:
+            if lane.track.hold is not None:
+                await self.ledger.lanes.leave(lane.track.hold)
+        await self._alert(sweep, lanes, book)
+        if report.stopped:
+            await self.ledger.sweeps.stop(sweep, now=self.probe.now())
+        else:
+            report.notices = await self.teller.tell(sweep.id)
+        report.totals = await self.ledger.plans.totals(sweep.id)
+        report.left_over, report.bad = await self.ledger.plans.left_over(sweep.id), await self.ledger.plans.in_state(sweep.id, *_BAD)
+        report.finished_at = self.probe.now()
+        if not report.stopped:
+            told = {name: getattr(report.notices, name) for name in ("sent", "maybe_sent", "failed", "undeliverable")}
+            await self.ledger.sweeps.finish(sweep, now=report.finished_at, notices=told)
+            await self._trim(sweep, report.finished_at)
+
+    async def _trim(self, sweep: SweepRow, now: datetime) -> None:
+        """Forget what is older than it is kept."""
+        before = now - timedelta(days=self.probe.settings.sweep.keep_days)
+        await self.ledger.sweeps.trim(before, newest=sweep.id)
+        await self.ledger.history.trim(before)
+        await self.ledger.notices.trim(before)
+
+    async def _alert(self, sweep: SweepRow, lanes: Sequence[Lane], book: Book) -> None:
+        """What the operator is to know of each lane, and what is over."""
         alert = self.teller.alert
         for lane in lanes:
-            host = lane.report.registry
-            if lane.report.quarantined:
-                await alert(Alert.QUARANTINED, host, "more credentials than usual would have died; their statuses stay, and nobody was told.")
-            if lane.canary.died:
+            host, canary = lane.report.registry, lane.belief.canary
+            if canary.died:
                 await alert(Alert.CANARY, host, "canary dead: refused twice while others are accepted; it is left out, replace it.")
-            elif lane.canary.failed_at is not None:
+            elif canary.failed_at is not None:
                 await alert(Alert.CANARY, host, "the canary was refused; is the registry well, is the canary's secret right?")
-        for left in report.left_over:
-            if left.reason is Reason.UNREADABLE:
-                await alert(Alert.UNREADABLE, f"{left.user} {left.name}", "its stored row cannot be decrypted; is this the right master key?")
-        return await self.teller.tell(report.sweep)
+            elif lane.report.quarantined:
+                told = f"{lane.belief.why}; their statuses stay, and nobody was told. Look at the registry, then: validator sweep --release {host}"
+                await alert(Alert.QUARANTINED, host, told)
+            if lane.belief.let_go:
+                await self.teller.end_alert(Alert.QUARANTINED, host)
+        for host, (count, names) in book.silent.items():
+            text = f"{count} of its credentials could not be judged for seven nights: {', '.join(names)}{' …' if count > len(names) else ''}."
+            await alert(Alert.LONG_UNKNOWN, f"{host} {self.probe.now():%Y-%m-%d}", text)
+        async with aclosing(self.ledger.plans.rows(sweep.id, UNREADABLE)) as rows:
+            unreadable = [f"{row.user} {row.name}" async for row in rows]
+        for subject in unreadable[:SHOWN]:
+            await alert(Alert.UNREADABLE, subject, "its stored row cannot be decrypted; is this the right master key?")
+        if len(unreadable) > SHOWN:
+            await alert(Alert.UNREADABLE, "", f"{len(unreadable)} stored rows cannot be decrypted; is this the right master key?")
+        for host in book.anyone:
+            await alert(Alert.ANYONE, host, "it refused made-up secrets, and accepts them now; nothing can be proven there.")
 
 
-def _counting(lanes: Sequence[LaneReport], also: Callable[[str, Exchange], None] | None) -> Callable[[str, Exchange], None]:
-    by_host: Mapping[str, LaneReport] = {lane.registry: lane for lane in lanes}
-
-    def count(host: str, exchange: Exchange) -> None:
-        lane = by_host.get(host)
-        if lane is not None:
-            lane.count(exchange)
-        if also is not None:
-            also(host, exchange)
-
-    return count
+_BAD: Final = (State.DEAD, State.IMPAIRED)

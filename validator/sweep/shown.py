@@ -1,41 +1,89 @@
-"""A sweep's report as JSON, as the contract lists it."""
+"""A sweep's report as JSON, as the contract lists it: read from the ledger row by row, so that no size of it fills the memory."""
 
 from __future__ import annotations
 
-from collections import Counter
+import json
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from validator.sweep.base import LaneReport, Report, Row
+from validator.credential import Host
+from validator.ledger import Ledger
+from validator.ledger.plans import LEFT_OVER, PlanRow
+from validator.status import State
+from validator.sweep.base import LaneReport, Report
+from validator.telling import Counts
+from validator.verdict import Reason
 
 
-def report_json(report: Report) -> dict[str, Any]:
-    """The sweep's object: contract section 4."""
-    return {
+async def pieces(ledger: Ledger, report: Report) -> AsyncIterator[str]:
+    """The sweep's object (contract section 4) as text, piece by piece."""
+    head = {
         "sweep": report.sweep,
         "started_at": _instant(report.started_at),
         "finished_at": _instant(report.finished_at),
-        "totals": dict(sorted(Counter(row.verdict.value for row in report.rows if row.verdict is not None).items())),
-        "registries": [_lane(lane) for lane in report.lanes],
-        "credentials": [_row(row) for row in report.rows],
-        "left_over": [{"user": left.user, "name": left.name, "reason": left.reason.value} for left in report.left_over],
-        "notices": {name: getattr(report.notices, name) for name in ("sent", "maybe_sent", "failed", "undeliverable")},
+        "totals": dict(report.totals),
+        "registries": [lane_json(lane) for lane in sorted(report.lanes, key=lambda lane: lane.registry)],
     }
+    yield json.dumps(head)[:-1] + ', "credentials": ['
+    async for text in _listed(ledger.plans.rows(report.sweep), row_json):
+        yield text
+    yield '], "left_over": ['
+    async for text in _listed(ledger.plans.rows(report.sweep, LEFT_OVER), lambda row: left_json(row, report)):
+        yield text
+    counts = {name: getattr(report.notices, name) for name in ("sent", "maybe_sent", "failed", "undeliverable")}
+    yield f'], "notices": {json.dumps(counts)}}}'
 
 
-def _lane(lane: LaneReport) -> dict[str, Any]:
+async def report_json(ledger: Ledger, report: Report) -> dict[str, Any]:
+    """The same whole: for a sweep that is small, or a part of one."""
+    made: dict[str, Any] = json.loads("".join([text async for text in pieces(ledger, report)]))
+    return made
+
+
+async def kept_report(ledger: Ledger, name: str) -> Report | None:
+    """The report of a sweep of before, or of one under way; None if there was none of that name. Of an older one the rows are gone."""
+    sweep = await ledger.sweeps.get(name)
+    if sweep is None:
+        return None
+    lanes: list[LaneReport] = []
+    for row in await ledger.sweeps.lanes(name):
+        lane = LaneReport(Host(row.host), credentials=row.credentials, done=row.done, waiting_until=row.waiting_until)
+        lane.go_on_from(row)
+        lanes.append(lane)
+    counts = Counts(**{key: int(value) for key, value in (sweep.notices or {}).items()})
+    return Report(
+        name, sweep.started_at, sweep.finished_at, lanes, totals=await ledger.plans.totals(name), left_over=await ledger.plans.left_over(name),
+        bad=await ledger.plans.in_state(name, State.DEAD, State.IMPAIRED), notices=counts, stopped=sweep.stopped_at is not None,
+    )  # fmt: skip
+
+
+def lane_json(lane: LaneReport) -> dict[str, Any]:
+    """One of `registries`."""
     return {
         "registry": lane.registry, "credentials": lane.credentials, "probes": lane.probes, "requests": lane.requests,
         "refused_logins": lane.refused_logins, "quarantined": lane.quarantined,
     }  # fmt: skip
 
 
-def _row(row: Row) -> dict[str, Any]:
+def row_json(row: PlanRow) -> dict[str, Any]:
+    """One of `credentials`."""
     return {
-        "user": row.user, "name": row.name, "registry": row.registry, "verdict": row.verdict.value if row.verdict is not None else None,
-        "reason": row.reason.value if row.reason is not None else None, "level": row.level.value if row.level is not None else None,
-        "state": row.standing.state.value, "transition": row.transition.value, "checked_at": _instant(row.checked_at),
+        "user": row.user, "name": row.name, "registry": row.host, "verdict": row.verdict, "reason": row.reason, "level": row.level,
+        "state": row.state, "transition": row.transition, "checked_at": _instant(row.checked_at),
     }  # fmt: skip
+
+
+def left_json(row: PlanRow, report: Report) -> dict[str, Any]:
+    """One of `left_over`; what was never reached was stopped before, or ended by a fault of ours."""
+    return {"user": row.user, "name": row.name, "reason": row.left_over or (Reason.DEADLINE if report.stopped else Reason.PROTOCOL).value}
+
+
+async def _listed(rows: AsyncIterator[PlanRow], shown: Callable[[PlanRow], dict[str, Any]]) -> AsyncIterator[str]:
+    comma = ""
+    async for row in rows:
+        yield comma + json.dumps(shown(row))
+        comma = ", "
 
 
 def _instant(at: datetime | None) -> str | None:

@@ -17,7 +17,8 @@ from validator.api.base.problem import Kind, Problem
 from validator.credential import Host
 from validator.errors import ValidatorError
 from validator.shown import instant
-from validator.sweep import Sweep, report_json
+from validator.sweep import Sweep
+from validator.sweep.shown import report_json
 
 REMEMBERED: Final = 50
 
@@ -86,7 +87,7 @@ class Sweeping:
         log.info("sweep_started", sweep_id=started.name)
         try:
             report = await job.run(user=started.user, registry=started.registry, wait=wait)
-            started.shown = report_json(report)
+            started.shown = await report_json(job.ledger, report)
             started.state = "stopped" if report.stopped else "finished"
             log.info("sweep_finished", sweep_id=started.name, state=started.state, totals=started.shown["totals"])
         except ValidatorError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NoReturn, TypeVar
 
 import typer
@@ -41,6 +41,12 @@ def say(text: str) -> None:
 def put(text: str) -> None:
     """A result: to stdout. A closed pipe ends quietly."""
     _write(sys.stdout, text + "\n")
+
+
+def pour(chunks: Iterable[str]) -> None:
+    """A result in pieces: to stdout. A closed pipe ends quietly."""
+    for chunk in chunks:
+        _write(sys.stdout, chunk)
 
 
 def _write(stream: Any, text: str) -> None:

@@ -11,6 +11,7 @@ from validator.probe import Inquiry, Probe, Probed
 from validator.providers import Provider
 from validator.providers.base import NEVER_AGAIN
 from validator.sweep.base import Heard, Shared
+from validator.sweep.base.words import shown
 from validator.verdict import Verdict, decide
 
 _PULLS: Final = frozenset({Step.SCOPED, Step.PULL, Step.MANIFEST, Step.CONFIG})
@@ -35,9 +36,9 @@ async def converse(probe: Probe, shared: Shared, credential: Credential) -> Aske
     probed = await probe.ask(inquiry_of(shared, credential))
     evidence = probed.evidence
     login = None if all(shared.speaks_of(member) for member in shared.members) else _without_image(probed)
-    days = (NEVER_AGAIN,) if evidence.subject.leave_dead else probed.provider.dead_again_days
     heard = Heard(
-        probed.verdict, probe.now(), bool(evidence.exchanges), login, confirmable=not evidence.subject.no_repeat, dead_again_days=days,
+        probed.verdict, probe.now(), bool(evidence.exchanges), login, confirmable=not evidence.subject.no_repeat,
+        dead_again_days=(NEVER_AGAIN,) if evidence.subject.leave_dead else probed.provider.dead_again_days, evidence=shown(evidence),
     )  # fmt: skip
     sent = any(exchange.party is Party.SUBJECT and exchange.authorized for exchange in evidence.exchanges)
     return Asked(heard, probed.provider, sent)

@@ -1,136 +1,247 @@
-"""Writes verdicts down: a status for each credential that still holds the secret, and this sweep's row of it."""
+"""Writes down what was heard: statuses, their history, the plan's rows and the lanes' numbers, in one transaction a second at most.
+
+What the ledger has not got is asked once more after a crash, and nothing else. Every transaction renews the holds of the lanes
+that it writes for; a lane that another process took meanwhile is written for no more.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from validator.config import Settings
-from validator.credential import Credential
+from validator.credential import Host
 from validator.ledger import Ledger
 from validator.ledger.history import Event, change_of
-from validator.ledger.statuses import StatusRow, row_of, standing_of
-from validator.status import Standing, Step, Transition, advance
-from validator.stores.base import CredentialStore, UnreadableRow
-from validator.sweep.base import Heard, LaneReport, LeftOver, Member, Row, Shared, Told, unknown
-from validator.verdict import Outcome, Reason
+from validator.ledger.lanes import Hold
+from validator.ledger.plans import Phase, PlanRow, place_of
+from validator.ledger.statuses import StatusKey, StatusRow, row_of, standing_of
+from validator.ledger.sweeps import SweepRow
+from validator.sealing import Fingerprint
+from validator.status import Standing, State, Transition, advance
+from validator.stores.base import CredentialStore, Outline, Place
+from validator.sweep.base import Heard, LaneReport, Member, Shared, Told
+from validator.sweep.base.words import packed
+from validator.verdict import Reason
+
+EVERY_S: Final = 1.0
+MOST: Final = 500
+"""Entries that are not waited with."""
+TOO_MANY: Final = 2000
+"""From here on who adds one waits for the database."""
+RENEW_S: Final = 5.0
+"""So often a hold is renewed while nothing is heard."""
+SHOWN: Final = 20
+"""So many credentials are named to the operator; of the others the number."""
+
+
+class Superseded(Exception):
+    """Another process goes on with this sweep, or with this lane: this one has nothing more to say."""
+
+
+@dataclass(slots=True)
+class Track:
+    """One lane as the book knows it: its numbers, and by what it is held."""
+
+    report: LaneReport
+    hold: Hold | None = None
+    lost: bool = False
+    confirm_after_s: float = 600.0
+
+    @property
+    def margin(self) -> timedelta:
+        """A second word is heard so much after the wait: two clocks never agree."""
+        return timedelta(seconds=max(0.01, self.confirm_after_s / 1000))
+
+
+@dataclass(slots=True)
+class Entry:
+    """What becomes of one secret. `words` are believed now; `keeps` wait on, with `phase` and `due_at`; `left`: why it was not judged."""
+
+    track: Track
+    shared: Shared
+    words: tuple[Heard, ...] = ()
+    phase: Phase = Phase.DONE
+    due_at: datetime | None = None
+    keeps: tuple[Heard, ...] = ()
+    left: Reason | None = None
+    at: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Written:
+    """What one transaction made."""
+
+    statuses: list[StatusRow] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    rows: list[PlanRow] = field(default_factory=list)
+    gone: list[PlanRow] = field(default_factory=list)
+    standings: list[tuple[Member, Standing]] = field(default_factory=list)
+    silent: list[tuple[Host, str]] = field(default_factory=list)
+    anyone: set[Host] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class Book:
-    """One lane's rows, by user and name, and what is left over."""
+    """The book of one sweep. `silent` and `anyone` are for the operator: how many credentials of a host could not be judged for a week
+    (and the first of them), and hosts that take anyone now."""
 
     ledger: Ledger
     store: CredentialStore
     settings: Settings
-    report: LaneReport
+    sweep: SweepRow
+    now: Callable[[], datetime]
     told: Told
-    sweep: str
-    rows: dict[tuple[str, str], Row] = field(default_factory=dict)
-    left_over: dict[tuple[str, str], LeftOver] = field(default_factory=dict)
+    tracks: dict[Host, Track] = field(default_factory=dict)
+    silent: dict[Host, tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    anyone: set[Host] = field(default_factory=set)
+    written: int = 0
+    _entries: list[Entry] = field(default_factory=list)
+    _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _some: asyncio.Event = field(default_factory=asyncio.Event)
+    _many: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def current(self, shared: Shared) -> tuple[Credential | None, list[Credential]]:
-        """The secret as one of its members holds it now (None: none does), and what stands in the place of those that changed."""
-        changed: list[Credential] = []
-        held: Credential | None = None
-        for member in tuple(shared.members):
-            now = await self._still(shared, member, changed)
-            held = held or now
-        return held, changed
+    async def add(self, entry: Entry) -> None:
+        """Write it within a second."""
+        report = entry.track.report
+        if entry.phase is not Phase.WAITING:
+            new = sum(member.plan.phase is Phase.WAITING for member in entry.shared.members)
+            report.done += new
+            report.suspects += new if entry.phase is Phase.HELD else 0
+        self._entries.append(entry)
+        self._some.set()
+        self.told(report)
+        if len(self._entries) >= MOST:
+            self._many.set()
+        if len(self._entries) >= TOO_MANY:
+            await self.flush()
 
-    async def write(self, shared: Shared, heard: Heard, *, confirm_after_s: float) -> list[Credential]:
-        """Advance the status of every member; returns what stands in the place of those whose row changed meanwhile."""
-        changed: list[Credential] = []
-        for member in tuple(shared.members):
-            if await self._still(shared, member, changed) is None:
-                continue
-            step = await self._advance(shared, member, heard, confirm_after_s)
-            member.standing = step.standing
-            before = self.rows.get((member.user, member.name))
-            transition = step.transition if step.transition is not Transition.NONE or before is None else before.transition
-            said = step.verdict
-            self._row(member, Row(
-                user=member.user, name=member.name, registry=member.scope.host, verdict=said.outcome, reason=said.reason, level=said.level,
-                standing=step.standing, transition=transition, checked_at=heard.at,
-            ))  # fmt: skip
-        return changed
+    async def run(self) -> None:
+        """Write what comes, for ever; raises Superseded, StoreError and StoreLost."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RENEW_S):
+                    await self._some.wait()
+            if self._some.is_set():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(EVERY_S):
+                        await self._many.wait()
+            await self.flush()
 
-    def keep(self, shared: Shared) -> None:
-        """Rows of credentials that were not asked: their last verdict and its instant, and no transition."""
-        for member in shared.members:
-            if (member.user, member.name) not in self.rows:
-                self._row(member, kept_row(member, member.standing))
+    async def flush(self) -> None:
+        """Write everything that waits, and renew the holds. Raises Superseded where the sweep itself is another's."""
+        async with self._writing:
+            entries, self._entries = self._entries, []
+            self._some.clear()
+            self._many.clear()
+            try:
+                places = [member.place for entry in entries if entry.words for member in entry.shared.members]
+                standing = await self.store.standing(places) if places else {}
+                made = await self.ledger.together(lambda parts: self._write(parts, entries, standing))
+            except BaseException:
+                self._entries = entries + self._entries
+                raise
+            self.written += 1
+            for member, one in made.standings:
+                member.standing = one
+            for host, name in made.silent:
+                count, names = self.silent.get(host, (0, ()))
+                self.silent[host] = (count + 1, (*names, name)[:SHOWN])
+            self.anyone |= made.anyone
 
-    def leave(self, shared: Shared, reason: Reason, *, at: datetime) -> None:
-        """They are left to the next sweep: `unknown (reason)` at `at`; their statuses stay."""
-        said = unknown(reason)
-        for member in shared.members:
-            place = (member.user, member.name)
-            self.left_over[place] = LeftOver(*place, reason)
-            before = self.rows.get(place) or kept_row(member, member.standing)
-            self._row(member, replace(before, verdict=said.outcome, reason=said.reason, level=None, checked_at=at))
-
-    async def _still(self, shared: Shared, member: Member, changed: list[Credential]) -> Credential | None:
-        """The member's credential if its row is what it was; else the member is taken out, and what came instead goes to `changed`."""
-        place = (member.user, member.name)
-        now = await self.store.get(*place)
-        if isinstance(now, Credential) and now.row == member.key.row and now.scope == member.scope:
-            return now
-        shared.members.remove(member)
-        self.left_over.pop(place, None)
-        if now is None:
-            self.report.done += self.rows.pop(place, None) is None
-            return None
-        reason = Reason.UNREADABLE if isinstance(now, UnreadableRow) else Reason.ROTATED
-        said = unknown(reason)
-        self._row(member, replace(kept_row(member, Standing()), verdict=said.outcome, reason=said.reason))
-        if isinstance(now, UnreadableRow):
-            self.left_over[place] = LeftOver(*place, reason)
-        else:
-            changed.append(now)
-        return None
-
-    async def _advance(self, shared: Shared, member: Member, heard: Heard, confirm_after_s: float) -> Step:
-        pace, notices = self.settings.sweep, self.settings.notices
-        former = member.standing if member.standing.ever_valid else replace(member.standing, ever_valid=shared.formerly)
-        made: list[Step] = []
-
-        event: list[Event | None] = [None]
-
-        def step(row: StatusRow | None) -> StatusRow:
-            kept = standing_of(row)
-            before = former if kept is None else replace(kept, ever_valid=kept.ever_valid or shared.formerly)
-            made[:] = [advance(
-                before, heard.of(shared, member), at=heard.at,
-                confirm_after_s=confirm_after_s, healthy=heard.healthy, sent=heard.sent, expiry_days=notices.expiry_days,
-                dead_again_days=heard.dead_again_days or pace.dead_again_days,
-            )]  # fmt: skip
-            event[0] = change_of(member.key, member.name, before, made[0], at=heard.at, sweep=self.sweep)
-            return row_of(member.key, member.name, made[0].standing)
+    async def recheck(self, track: Track, shared: Shared) -> None:
+        """Take out the members whose stored rows are no more what they were; what stands there now waits to be asked about."""
+        standing = await self.store.standing([member.place for member in shared.members])
+        made = _Written()
+        still = [member for member in shared.members if self._stands(shared, member, standing, made)]
 
         async def write(parts: Ledger) -> None:
-            await parts.statuses.change(member.key, step)
-            if event[0] is not None:
-                await parts.history.add(event[0])
+            await parts.plans.put(made.rows)
+            await parts.plans.drop(made.gone)
 
-        await self.ledger.together(write)
-        return made[0]
+        if len(still) < len(shared.members):
+            shared.members = still
+            await self.ledger.together(write)
 
-    def _row(self, member: Member, row: Row) -> None:
-        place = (member.user, member.name)
-        self.report.done += place not in self.rows
-        self.rows[place] = row
-        self.told(self.report)
+    async def _write(self, parts: Ledger, entries: Sequence[Entry], standing: Mapping[Place, Outline]) -> _Written:
+        now, made = self.now(), _Written()
+        if not await parts.sweeps.beat(self.sweep, now=now):
+            raise Superseded
+        for track in self.tracks.values():
+            track.lost = track.lost or (track.hold is not None and not await parts.lanes.renew(track.hold, now=now))
+        mine = [entry for entry in entries if not entry.track.lost]
+        prints = dict.fromkeys(entry.shared.fingerprint for entry in mine if entry.words)
+        known: dict[StatusKey, StatusRow] = {row.key: row for row in await parts.statuses.by_fingerprint(*prints)}
+        for entry in mine:
+            for member in entry.shared.members:
+                if not entry.words:
+                    made.rows.append(_row(entry, member))
+                elif self._stands(entry.shared, member, standing, made):
+                    self._advance(entry, member, known, made)
+        await parts.statuses.put(*made.statuses)
+        await parts.history.add(*made.events)
+        await parts.plans.put(made.rows)
+        await parts.plans.drop(made.gone)
+        await parts.sweeps.put_lanes(*(track.report.row(self.sweep.id) for track in self.tracks.values() if not track.lost))
+        return made
+
+    def _stands(self, shared: Shared, member: Member, standing: Mapping[Place, Outline], made: _Written) -> bool:
+        """True if the member's stored row is what it was; else what stands there now goes into the plan, once."""
+        found, plan = standing.get(member.place), member.plan
+        if found is not None and found.row == member.key.row and found.scope == member.scope:
+            return True
+        if found is None:
+            made.gone.append(plan)
+            return False
+        fresh = replace(plan, row=found.row, path=found.scope.path, image=found.proof, due_at=None, heard=None, state=State.NEVER_CHECKED.value)
+        if plan.anew or found.scope.host != shared.host:
+            made.rows.append(replace(fresh, phase=Phase.DONE, verdict="unknown", reason=Reason.ROTATED.value, left_over=Reason.ROTATED.value))
+        else:
+            place = place_of(self.sweep.id, found.row, 1)
+            made.rows.append(replace(fresh, fingerprint=Fingerprint(""), place=place, phase=Phase.WAITING, anew=True))
+        return False
+
+    def _advance(self, entry: Entry, member: Member, known: dict[StatusKey, StatusRow], made: _Written) -> None:
+        """The status after all of the entry's words, the events on the way, and the plan's row."""
+        shared, track, notices = entry.shared, entry.track, self.settings.notices
+        before = standing_of(known.get(member.key)) or member.standing
+        before = replace(before, ever_valid=True) if shared.formerly and not before.ever_valid else before
+        happened, last, said = member.plan.transition, entry.words[-1], entry.words[-1].verdict
+        for word in entry.words:
+            step = advance(
+                before, word.of(shared, member), at=word.at, confirm_after_s=track.confirm_after_s, healthy=word.healthy, sent=word.sent,
+                expiry_days=notices.expiry_days, dead_again_days=word.dead_again_days or self.settings.sweep.dead_again_days,
+            )  # fmt: skip
+            event = change_of(member.key, member.plan.name, before, step, at=word.at, sweep=self.sweep.id)
+            made.events += [event] if event is not None else []
+            made.silent += [(shared.host, f"{member.plan.user} {member.plan.name}")] if step.long_unknown else []
+            if before.settled is State.ALIVE and step.verdict.reason is Reason.ACCEPTS_ANYONE:
+                made.anyone.add(shared.host)
+            happened = step.transition.value if step.transition is not Transition.NONE else happened
+            before, said = step.standing, step.verdict
+        known[member.key] = row_of(member.key, member.plan.name, before, last.evidence)
+        made.statuses.append(known[member.key])
+        made.standings.append((member, before))
+        made.rows.append(replace(
+            _row(entry, member), verdict=said.outcome.value, reason=said.reason.value, level=said.level.value if said.level is not None else None,
+            state=before.state.value, transition=happened, checked_at=last.at,
+            left_over=entry.left.value if entry.left is not None else None,
+        ))  # fmt: skip
 
 
-def kept_row(member: Member, standing: Standing) -> Row:
-    """The row of a credential that was not asked."""
-    return Row(
-        user=member.user, name=member.name, registry=member.scope.host, verdict=standing.outcome, reason=standing.reason, level=standing.level,
-        standing=standing, transition=Transition.NONE, checked_at=standing.checked_at,
+def _row(entry: Entry, member: Member) -> PlanRow:
+    """The member's row without a new word: its last verdict, or why there is none."""
+    standing = member.standing
+    row = replace(
+        member.plan, phase=entry.phase, due_at=entry.due_at, heard=[packed(word) for word in entry.keeps] or None,
+        verdict=standing.outcome.value if standing.outcome is not None else None,
+        reason=standing.reason.value if standing.reason is not None else None,
+        level=standing.level.value if standing.level is not None else None, state=standing.state.value, checked_at=standing.checked_at,
     )  # fmt: skip
-
-
-def is_refusal(heard: Heard) -> bool:
-    """True for the registry's own no to the secret."""
-    return heard.verdict.outcome is Outcome.INVALID
+    if entry.left is None or entry.words:
+        return row
+    return replace(row, verdict="unknown", reason=entry.left.value, level=None, checked_at=entry.at, left_over=entry.left.value)

@@ -38,16 +38,16 @@ class CanaryWatch:
     host: Host
     started_at: datetime
     credential: Credential | None
-    failed_at: float | None = None
-    """When it was first refused in this sweep, monotonic."""
+    failed_at: datetime | None = None
+    """When it was first refused in this sweep."""
     died: bool = False
-    _accepted: bool = False
+    _accepted_at: datetime | None = None
 
-    async def says(self, confirm_after_s: float) -> Says:
-        """Ask it, unless it was accepted in this sweep or is left out."""
+    async def says(self, confirm_after_s: float, *, since: datetime | None) -> Says:
+        """Ask it, unless it was accepted after `since` (None: at any time) in this sweep, or is left out."""
         if self.credential is None or self.died:
             return Says.NOTHING
-        if self._accepted:
+        if self._accepted_at is not None and (since is None or self._accepted_at > since):
             return Says.GOOD
         ledger, probe = self.probe.ledger, self.probe
         mark = probe.fingerprinter.of(self.host, self.credential.username, self.credential.secret)
@@ -60,17 +60,18 @@ class CanaryWatch:
         answered = await probe.ask(Inquiry(host=self.host, credential=self.credential, asker=Asker.SWEEP, canary=True))
         match answered.verdict.outcome:
             case Outcome.VALID:
-                self._accepted = True
+                self._accepted_at, self.failed_at = probe.now(), None
                 return Says.GOOD
             case Outcome.INVALID:
-                self.failed_at = self.failed_at if self.failed_at is not None else probe.monotonic()
+                first = min((at for at in (self.failed_at, before) if at is not None), default=None)
+                self.failed_at = self.failed_at or probe.now()
             case _:
                 return Says.NOTHING
         beside = await ledger.facts.accepted_beside(self.host, mark)
-        since = self.started_at if before is None else min(before, self.started_at)
-        if beside is None or beside < since:
+        from_then = self.started_at if before is None else min(before, self.started_at)
+        if beside is None or beside < from_then:
             return Says.ILL
-        if before is not None and probe.now() - before >= timedelta(seconds=confirm_after_s):
+        if first is not None and probe.now() - first >= timedelta(seconds=confirm_after_s):
             self.died = True
             await ledger.illness.add(self.host, dead, now=probe.now())
         return Says.NOTHING

@@ -1,0 +1,223 @@
+"""What a lane asks next: read from the plan by pages, a second's worth at a time, with what the ledger knows of each secret.
+
+Suspects whose wait is over come first, then the formerly valid, the others, the dead; each rank in its shuffled order. A rank
+whose failure budget is spent rests until a place is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from validator.credential import Host, RegistryScope
+from validator.errors import ConfigError
+from validator.ledger.facts import FingerprintFacts
+from validator.ledger.plans import RANK_BITS, Phase, PlanRow
+from validator.ledger.statuses import StatusKey, standing_of
+from validator.probe import Probe
+from validator.probe.reach import settings_of
+from validator.protocol.reference import InvalidReference, Reference, parse_reference
+from validator.sealing import Fingerprint
+from validator.status import Standing, State
+from validator.sweep.base import Member, Shared
+from validator.sweep.base.words import unpacked
+
+SUSPECT, FORMER, NEW, DEAD = range(4)
+"""Ranks. The failure budget has classes of its own; these come close: suspects and dead ones share a quarter of it."""
+SPENT_IN_ROW: Final = 20
+"""After so many secrets of one rank for which there was no place the others of it are not tried."""
+MOST_AHEAD: Final = 100
+_BEGIN: Final = tuple((rank << RANK_BITS) - 1 for rank in range(4))
+_EVERYWHERE: Final = (-1, (8 << RANK_BITS) - 1)
+
+
+def rank_of(standing: Standing) -> int:
+    """Where a secret of this standing stands in its lane."""
+    match standing.state:
+        case State.SUSPECT:
+            return SUSPECT
+        case State.DEAD:
+            return DEAD
+        case _:
+            return FORMER if standing.ever_valid else NEW
+
+
+@dataclass(slots=True)
+class Queue:
+    """One lane's. `ahead`: how many rows are read at once. `written` counts the book's checkpoints: what was taken from among the
+    rows that have a time is taken once, until what came of it is written."""
+
+    probe: Probe
+    sweep: str
+    host: Host
+    written: Callable[[], int]
+    ahead: int = 1
+    _after: list[int] = field(default_factory=lambda: list(_BEGIN))
+    _over: set[int] = field(default_factory=set)
+    _deferred: bool = True
+    _out: dict[int, int | None] = field(default_factory=dict)
+    _closed: dict[int, datetime] = field(default_factory=dict)
+    _in_row: dict[int, int] = field(default_factory=dict)
+    _spent_until: dict[int, datetime] = field(default_factory=dict)
+
+    async def take(self, *, confirming: bool) -> list[Shared]:
+        """The next secrets to be asked about, none of them opened; [] if nothing can be asked now. `confirming`: those held, too."""
+        now = self.probe.now()
+        self._out = {place: at for place, at in self._out.items() if at is None or at >= self.written() - 1}  # one may be under way
+        rows = await self._due(Phase.HELD, SUSPECT, now) if confirming and not self._rests(SUSPECT, now) else []
+        for rank in range(4):
+            if not rows and self._deferred and not self._rests(rank, now):
+                rows = await self._due(Phase.WAITING, rank, now)
+        for rank in range(4):
+            if not rows and not self._rests(rank, now):
+                rows = await self._waiting(rank)
+        return await self._shared(rows)
+
+    def anew(self) -> None:
+        """Rows may have come that were not there before: look at the whole plan again. Only while nothing is under way."""
+        self._after = list(_BEGIN)
+        self._over.clear()
+        self._out.clear()
+
+    def answered(self, shared: Shared) -> None:
+        """What came of it goes into the book now."""
+        if shared.place in self._out:
+            self._out[shared.place] = self.written()
+
+    def spent(self, shared: Shared, until: datetime) -> None:
+        """There was no place for this one; after many in a row its rank rests."""
+        self.answered(shared)
+        rank, self._deferred = _rank(shared), True
+        self._in_row[rank] = self._in_row.get(rank, 0) + 1
+        self._spent_until[rank] = min(until, self._spent_until.get(rank, until))
+        if self._in_row[rank] >= SPENT_IN_ROW:
+            self._closed[rank] = self._spent_until.pop(rank)
+
+    def had_place(self, shared: Shared) -> None:
+        """There was a place for this one; it may have been the only one that was free."""
+        rank = _rank(shared)
+        self._in_row[rank] = max(0, self._in_row.get(rank, 0) - SPENT_IN_ROW // 4)
+        self._spent_until.pop(rank, None)
+
+    async def next_at(self, *, confirming: bool, waiting: bool = True) -> datetime | None:
+        """When something can be asked again; None if nothing is left that is waited for. `waiting`: those not asked yet, too."""
+        now, plans = self.probe.now(), self.probe.ledger.plans
+        times = []
+        for rank in range(4) if waiting else ():
+            opens = self._closed.get(rank, now)
+            times += [opens] if opens > now and rank not in self._over else []
+            due = await plans.next_due(self.sweep, self.host, Phase.WAITING, *_places(rank)) if self._deferred else None
+            times += [max(due, opens)] if due is not None else []
+        held = await plans.next_due(self.sweep, self.host, Phase.HELD, *_EVERYWHERE) if confirming else None
+        times += [max(held, self._closed.get(SUSPECT, held))] if held is not None else []
+        return min(times, default=None)
+
+    def _rests(self, rank: int, now: datetime) -> bool:
+        return self._closed.get(rank, now) > now
+
+    async def _due(self, phase: Phase, rank: int, now: datetime) -> list[PlanRow]:
+        between = _EVERYWHERE if phase is Phase.HELD else _places(rank)
+        rows = await self.probe.ledger.plans.due(self.sweep, self.host, phase, *between, now=now, limit=self.ahead)
+        fresh = [row for row in rows if row.place not in self._out]
+        self._out |= {row.place: None for row in fresh}
+        return fresh
+
+    async def _waiting(self, rank: int) -> list[PlanRow]:
+        if rank in self._over:
+            return []
+        _, before = _places(rank)
+        rows = await self.probe.ledger.plans.waiting(self.sweep, self.host, self._after[rank], before, limit=self.ahead)
+        if rows:
+            self._after[rank] = rows[-1].place
+        else:
+            self._over.add(rank)
+        return rows
+
+    async def _shared(self, rows: Sequence[PlanRow]) -> list[Shared]:
+        """These rows by secret, with what is known of each."""
+        if not rows:
+            return []
+        ledger = self.probe.ledger
+        prints = list(dict.fromkeys(row.fingerprint for row in rows if row.fingerprint))
+        known = await ledger.statuses.by_fingerprint(*prints)
+        by_key = {row.key: row for row in known}
+        by_secret = {(row.key.user, row.key.scope, row.key.fingerprint): row for row in sorted(known, key=_when)}
+        facts = await ledger.facts.of_many(self.host, prints)
+        found: dict[str, Shared] = {}
+        for row in rows:
+            scope = RegistryScope(self.host, row.path)
+            key = StatusKey(row.user, scope, row.fingerprint, row.row)
+            shared = found.setdefault(row.fingerprint or f"{row.user}\n{row.name}", Shared(self.host, row.fingerprint, row.place))
+            standing = standing_of(by_key.get(key) or by_secret.get((row.user, scope, row.fingerprint))) or Standing()
+            shared.members.append(Member(row, scope, key, standing))
+            shared.words = shared.words or tuple(unpacked(word) for word in row.heard or ())
+        for shared in found.values():
+            self._judge(shared, facts.get(shared.fingerprint))
+        await self._prove([shared for shared in found.values() if shared.image is None and shared.fingerprint])
+        return list(found.values())
+
+    async def name(self, shared: Shared, fingerprint: Fingerprint) -> None:
+        """The only member's secret has been read: now it is known which it is."""
+        plan = replace(shared.members[0].plan, fingerprint=fingerprint)
+        [named] = await self._shared([plan])
+        shared.fingerprint, shared.members, shared.formerly = fingerprint, named.members, named.formerly
+        shared.image, shared.of_all, shared.proven_at = named.image, named.of_all, named.proven_at
+
+    async def held(self) -> AsyncIterator[list[Shared]]:
+        """Everything that waits for the lane's end, in pages."""
+        async for rows in self.probe.ledger.plans.of_phase(self.sweep, self.host, Phase.HELD):
+            yield await self._shared(rows)
+
+    def _judge(self, shared: Shared, facts: FingerprintFacts | None) -> None:
+        """What the ledger knows of the secret, and the image that a pull is proven with."""
+        shared.formerly = (facts is not None and facts.ever_valid) or any(member.standing.ever_valid for member in shared.members)
+        if facts is not None and facts.ever_valid and facts.refused_since_accepted() is None:
+            shared.proven_at = facts.accepted_at
+        own = (image for member in shared.members if (image := image_of(member.plan.image)) is not None)
+        given = (
+            image
+            for image in given_proofs(self.host, settings_of(self.probe.settings, self.host).proof)
+            if any(member.scope.covers(self.host, image.repository) for member in shared.members)
+        )
+        shared.image = next(own, None) or next(given, None)
+
+    async def _prove(self, secrets: Sequence[Shared]) -> None:
+        """A repository that a secret has read proves a pull, and its denial speaks of the secret itself (registries/README.md 6.2)."""
+        read = await self.probe.ledger.repositories.many([shared.fingerprint for shared in secrets])
+        for shared in secrets:
+            names = read.get(shared.fingerprint, ())
+            covered = [name for name in names if any(member.scope.covers(shared.host, name) for member in shared.members)]
+            if names:
+                shared.image, shared.of_all = image_of(f"{shared.host}/{(covered or list(names))[0]}"), True
+
+
+def _rank(shared: Shared) -> int:
+    return SUSPECT if shared.words or shared.suspect else shared.place >> RANK_BITS
+
+
+def _places(rank: int) -> tuple[int, int]:
+    """The places of a rank lie between these."""
+    return _BEGIN[rank], (rank + 1) << RANK_BITS
+
+
+def image_of(text: str | None) -> Reference | None:
+    """The reference that `text` is; None for none, and for what is none."""
+    try:
+        return parse_reference(text) if text else None
+    except InvalidReference:
+        return None
+
+
+def given_proofs(host: Host, texts: Sequence[str]) -> list[Reference]:
+    """The proof images of a registry's settings. Raises ConfigError for one that is none."""
+    try:
+        return [parse_reference(f"{host}/{text}") for text in texts]
+    except InvalidReference as error:
+        raise ConfigError(f"registries.{host}.proof: {error}; write repository:tag, without the host.") from None
+
+
+def _when(row: object) -> float:
+    at = getattr(row, "last_attempt_at", None)
+    return at.timestamp() if isinstance(at, datetime) else 0.0
