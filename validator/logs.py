@@ -101,6 +101,12 @@ SHAPES: Final[tuple[re.Pattern[str], ...]] = (
     re.compile(r"GR1348941[\w-]{8,}"),
     re.compile(r"AKCp[A-Za-z0-9]{10,}"),
     re.compile(r"cmVmdGtu[A-Za-z0-9]{10,}"),
+    re.compile(r"ya29\.[A-Za-z0-9_.-]{8,}"),
+    re.compile(r"do[opr]_v1_[a-f0-9]{8,}"),
+    re.compile(r"zak_[A-Za-z0-9_-]{16,}"),
+    re.compile(r"-----BEGIN (?:[A-Z]{1,10} )?PRIVATE KEY-----[^-]{8,}"),
+    re.compile(r"[A-Za-z0-9+/]{42}\+ACR[A-Za-z0-9]{6}"),
+    re.compile(r"(?<![0-9A-Z])(?=[0-9]*[A-Z])(?=[A-Z]*[0-9])[0-9A-Z]{64}(?![0-9A-Z])"),  # a Quay robot's (registries/others.md 1)
     # The old NGC key, base64 of "<id>:<uuid>", has no prefix: any long run with upper, lower and digit, never a hex digest.
     re.compile(r"(?<![A-Za-z0-9+/])(?=[a-z0-9+/]*[A-Z])(?=[A-Z0-9+/]*[a-z])(?=[A-Za-z+/]*[0-9])(?![0-9a-fA-F]+\b)[A-Za-z0-9+/]{52,}={0,2}"),
 )

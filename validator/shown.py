@@ -9,14 +9,17 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic import SecretStr
+
 from validator.credential import Credential
 from validator.evidence import Exchange
 from validator.ledger import Ledger
 from validator.ledger.statuses import StatusRow
+from validator.logs import MASK, mask
 from validator.probe import Probed
 from validator.protocol.base import shown_text
 from validator.stores.base import CredentialStore, UnreadableRow
-from validator.verdict import ImageOutcome, ImageVerdict, Outcome, Reason
+from validator.verdict import Hint, ImageOutcome, ImageVerdict, Outcome, Reason
 from validator.verdict.words import cause_and_advice
 
 
@@ -25,10 +28,18 @@ def instant(at: datetime | None) -> str | None:
     return None if at is None else at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
+def shown_username(credential: Credential) -> str:
+    """The username as it may be shown: where it is the token again, as some registries have it, it is as secret as that."""
+    twice = bool(credential.username) and SecretStr(credential.username) == credential.secret
+    return MASK if twice else mask(shown_text(credential.username))
+
+
 def check_json(probed: Probed, registry: str | None, checked_at: datetime, image_text: str | None) -> dict[str, Any]:
     """`check`'s object, as the contract lists it."""
     verdict, provider = probed.verdict, probed.provider
     cause, advice = cause_and_advice(verdict.reason, provider.causes, provider.advice)
+    if verdict.outcome is Outcome.VALID and Hint.SHORT_LIVED in verdict.hints:
+        _, advice = cause_and_advice(Reason.SHORT_LIVED, provider.causes, provider.advice)
     credential = probed.inquiry.credential
     shown: dict[str, Any] = {
         "verdict": verdict.outcome.value,
@@ -36,7 +47,7 @@ def check_json(probed: Probed, registry: str | None, checked_at: datetime, image
         "level": verdict.level.value if verdict.level is not None else None,
         "hints": [hint.value for hint in verdict.hints],
         "registry": registry,
-        "username": shown_text(credential.username) if credential is not None else None,
+        "username": shown_username(credential) if credential is not None else None,
         "cause": cause,
         "advice": advice,
         "retry_at": instant(checked_at + timedelta(seconds=verdict.retry_after_s)) if verdict.retry_after_s is not None else None,
@@ -55,7 +66,7 @@ def unasked_json(
     """`check`'s object for what no exchange tells; `cause` and `advice` in place of the reason's own words."""
     own_cause, own_advice = cause_and_advice(reason)
     return {
-        "verdict": outcome.value, "reason": reason.value, "level": None, "hints": [], "registry": registry, "username": shown_text(username),
+        "verdict": outcome.value, "reason": reason.value, "level": None, "hints": [], "registry": registry, "username": mask(shown_text(username)),
         "cause": cause or own_cause, "advice": advice or own_advice, "retry_at": None, "expires_at": None, "checked_at": instant(checked_at),
         "evidence": [],
     }  # fmt: skip
@@ -70,7 +81,7 @@ def unreadable_json(why: str, username: str, now: datetime) -> dict[str, Any]:
 def unchecked_json(credential: Credential) -> dict[str, Any]:
     """`check`'s keys for a credential that was stored and not asked about."""
     nothing = dict.fromkeys(("verdict", "reason", "level", "cause", "advice", "retry_at", "expires_at", "checked_at"))
-    return {**nothing, "hints": [], "registry": str(credential.scope), "username": shown_text(credential.username), "evidence": []}
+    return {**nothing, "hints": [], "registry": str(credential.scope), "username": shown_username(credential), "evidence": []}
 
 
 def exchange_json(exchange: Exchange) -> dict[str, Any]:

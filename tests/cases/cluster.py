@@ -137,7 +137,10 @@ async def cluster(cli: Cli, script: Answers | None = None, written_as: AuthsKey 
         }  # fmt: skip
         cli.registries, cli.pace = dict.fromkeys(HOSTS, said), {}
         clock = Clock()
-        async with probing(cli, clock.sleep) as probe, Preflight(replace(probe, now=clock.now, monotonic=clock.monotonic), written_as) as preflight:
+        async with (
+            probing(cli, clock.sleep) as probe,
+            Preflight(replace(probe, now=clock.now, monotonic=clock.monotonic), written_as, False) as preflight,
+        ):
             yield Cluster(registry, preflight, clock)
 
 

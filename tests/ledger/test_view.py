@@ -200,3 +200,52 @@ async def test_more_rows_than_it_may_hold_are_read_anew(watched: Watched, monkey
         await watched.view.facts(HOST, one)
     assert len(watched.view._held["facts"]) <= 10
     assert await watched.view.host(HOST) == replace(await watched.view.host(HOST))
+
+
+async def test_what_many_ask_for_at_once_is_read_by_one_query(watched: Watched) -> None:
+    await watched.database.keep(AnonymousControls.making(HOST, "a/1", AnonymousResult.OPEN, status=200, now=NOW))
+    await watched.database.keep(Platforms.holding("sha256:2", "index", [{"os": "linux"}]))
+    watched.reads = 0
+    made = await asyncio.gather(
+        *(watched.view.anonymous(HOST, f"a/{n}") for n in range(50)), *(watched.view.anonymous(HOST, "a/1") for _ in range(5))
+    )
+    assert [n for n, one in enumerate(made) if one is not None] == [1, 50, 51, 52, 53, 54]
+    kinds = await asyncio.gather(*(watched.view.platforms(f"sha256:{n}") for n in range(50)))
+    assert [n for n, one in enumerate(kinds) if one is not None] == [2]
+    assert watched.reads == 2
+    assert (await watched.view.anonymous(HOST, "a/1"), await watched.view.platforms("sha256:2")) == (made[1], kinds[2])
+    assert watched.reads == 2
+
+
+async def test_more_than_fit_into_one_query_are_read_by_several(watched: Watched) -> None:
+    made = await asyncio.gather(*(watched.view.anonymous(HOST, f"a/{n}") for n in range(TOGETHER * 2 + 1)))
+    assert (set(made), watched.reads) == ({None}, 3)
+
+
+async def test_who_reads_for_all_and_is_cut_off_leaves_the_others_to_read(watched: Watched) -> None:
+    reading = asyncio.Event()
+
+    async def hold() -> None:
+        reading.set()
+        await asyncio.Event().wait()
+
+    await watched.database.keep(AnonymousControls.making(HOST, "b", AnonymousResult.OPEN, status=200, now=NOW))
+    watched.reads, watched.before_read = 0, hold
+    first = asyncio.create_task(watched.view.anonymous(HOST, "a"))
+    others = [asyncio.create_task(watched.view.anonymous(HOST, name)) for name in ("b", "c")]
+    await reading.wait()
+    first.cancel()
+    found = await asyncio.wait_for(asyncio.gather(*others), 10)
+    assert [one is not None for one in found] == [True, False]
+    assert first.cancelled()
+
+
+async def test_a_write_while_a_batch_is_read_is_not_lost(watched: Watched) -> None:
+    async def write() -> None:
+        await watched.database.keep(AnonymousControls.making(HOST, "a", AnonymousResult.OPEN, status=200, now=NOW))
+
+    watched.before_read = write
+    await asyncio.gather(watched.view.anonymous(HOST, "a"), watched.view.anonymous(HOST, "b"))
+    again = await watched.view.anonymous(HOST, "a")
+    assert again is not None
+    assert again.result is AnonymousResult.OPEN

@@ -145,7 +145,7 @@ async def _preflight(asked: _Asked, user: str | None, on_unknown: Unknown | None
             say(f"validator: {app.opened.warning}")
         async with open_kept(settings, app.opened) as store:
             held = [one async for one in store.credentials(owner)]
-        async with Preflight(app.probe, settings.preflight.auths_key) as preflight:
+        async with Preflight(app.probe, settings.preflight.auths_key, makes_controls=False) as preflight:
             told = await preflight.foretell(asked.wanted, held, deadline_s=asked.deadline_s)
     took_ms = (time.monotonic() - started) * 1000
     return _written(told, took_ms, format_), _code(told, Unknown(on_unknown or settings.preflight.on_unknown.value))

@@ -92,11 +92,16 @@ class Platforms:
 
     async def get(self, digest: str) -> tuple[str, tuple[Mapping[str, Any], ...]] | None:
         """The manifest's kind and its platforms as they were put, or None."""
-        query = select(PLATFORMS).where(PLATFORMS.c.digest == digest)
+        [found] = await self.of_many([digest])
+        return found
 
-        async def work(connection: AsyncConnection) -> tuple[str, tuple[Mapping[str, Any], ...]] | None:
-            row = (await connection.execute(query)).one_or_none()
-            return None if row is None else (row.kind, tuple(row.platforms))
+    async def of_many(self, digests: Sequence[str]) -> Sequence[tuple[str, tuple[Mapping[str, Any], ...]] | None]:
+        """The same of several, in their order."""
+        query = select(PLATFORMS).where(PLATFORMS.c.digest.in_(digests))
+
+        async def work(connection: AsyncConnection) -> Sequence[tuple[str, tuple[Mapping[str, Any], ...]] | None]:
+            kept = {row.digest: (row.kind, tuple(row.platforms)) for row in await connection.execute(query)}
+            return [kept.get(digest) for digest in digests]
 
         return await self._database.read(work, PLATFORMS)
 

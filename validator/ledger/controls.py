@@ -5,12 +5,13 @@ How fresh a control must be is the reader's to judge; a newer one replaces an ol
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.behind import Statement, Write
@@ -135,11 +136,17 @@ class AnonymousControls:
 
     async def get(self, host: str, repository: str) -> AnonymousMade | None:
         """The last one of this repository, or None."""
-        query = select(ANONYMOUS_CONTROLS).where(_A.host == host, _A.repository == repository)
+        [found] = await self.of_many([(host, repository)])
+        return found
 
-        async def work(connection: AsyncConnection) -> AnonymousMade | None:
-            row = (await connection.execute(query)).one_or_none()
-            return None if row is None else AnonymousMade(AnonymousResult(row.result), row.at, row.status)
+    async def of_many(self, wanted: Sequence[tuple[str, str]]) -> Sequence[AnonymousMade | None]:
+        """The last ones of these repositories (host, repository), in their order."""
+        query = select(ANONYMOUS_CONTROLS).where(tuple_(_A.host, _A.repository).in_(wanted))
+
+        async def work(connection: AsyncConnection) -> Sequence[AnonymousMade | None]:
+            rows = await connection.execute(query)
+            made = {(row.host, row.repository): AnonymousMade(AnonymousResult(row.result), row.at, row.status) for row in rows}
+            return [made.get(one) for one in wanted]
 
         return await self._database.read(work, ANONYMOUS_CONTROLS)
 

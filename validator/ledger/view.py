@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final, TypeVar
 
@@ -43,6 +43,15 @@ class HostSeen:
     other: str | None
 
 
+@dataclass(slots=True)
+class _Batch:
+    """What is read by one query. Where that fails, `found` stays empty, and each one who waited reads for himself."""
+
+    keys: dict[tuple[str, ...], None] = field(default_factory=dict)
+    found: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class View:
     """The rows of one ledger that probes ask for again and again. `monotonic` measures how old they are."""
 
@@ -57,6 +66,7 @@ class View:
         self._places: dict[str, Mapping[Fingerprint, int]] = {}
         self._reading: list[set[tuple[str, ...]]] = []
         self._one_at_a_time: dict[str, asyncio.Lock] = {}
+        self._batches: dict[str, _Batch] = {}
         self._looked_at = monotonic()
         self._version: object = None
         database.watch(self.kept)
@@ -112,12 +122,14 @@ class View:
 
     async def anonymous(self, host: str, repository: str) -> AnonymousMade | None:
         """The last anonymous control of a repository."""
-        found: AnonymousMade | None = await self._found(("anonymous", host, repository), lambda: self._anonymous.get(host, repository))
+        found: AnonymousMade | None = await self._batched(
+            ("anonymous", host, repository), lambda keys: self._anonymous.of_many([(host, repository) for _, host, repository in keys])
+        )  # fmt: skip
         return found
 
     async def platforms(self, digest: str) -> Platform | None:
         """What a manifest holds."""
-        found: Platform | None = await self._found(("platforms", digest), lambda: self._platforms.get(digest))
+        found: Platform | None = await self._batched(("platforms", digest), lambda keys: self._platforms.of_many([key[1] for key in keys]))
         return found
 
     def forget(self) -> None:
@@ -182,6 +194,45 @@ class View:
             self._make_room(key[0], 1)
             held[key] = found
         return found
+
+    async def _batched(self, key: tuple[str, ...], read: Callable[[Sequence[tuple[str, ...]]], Awaitable[Sequence[Row | None]]]) -> Row | None:
+        """As `_found`; what is asked for in the same turn of the loop is read by one query, the first one's."""
+        await self._look()
+        held = self._held.setdefault(key[0], {})
+        while key not in held:
+            batch = self._batches.get(key[0])
+            if batch is None:
+                batch = self._batches[key[0]] = _Batch()
+                batch.keys[key] = None
+                await self._read_batch(key[0], batch, read)
+            elif len(batch.keys) < TOGETHER or key in batch.keys:
+                batch.keys[key] = None
+                await batch.ended.wait()
+            else:
+                await batch.ended.wait()
+                continue
+            if key in batch.found:
+                found: Row | None = batch.found[key]
+                return found
+        kept: Row | None = held[key]
+        return kept
+
+    async def _read_batch(self, kind: str, batch: _Batch, read: Callable[[Sequence[tuple[str, ...]]], Awaitable[Sequence[Any]]]) -> None:
+        written: set[tuple[str, ...]] | None = None
+        try:
+            await asyncio.sleep(0)
+            del self._batches[kind]
+            written, keys = self._begin(), tuple(batch.keys)
+            batch.found = dict(zip(keys, await read(keys), strict=True))
+        finally:
+            if written is None:
+                del self._batches[kind]
+            else:
+                self._end(written)
+            batch.ended.set()
+        if _ALL not in written:
+            self._make_room(kind, len(batch.found))
+            self._held[kind] |= {key: row for key, row in batch.found.items() if key not in written}
 
     def _begin(self) -> set[tuple[str, ...]]:
         written: set[tuple[str, ...]] = set()

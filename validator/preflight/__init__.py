@@ -18,6 +18,7 @@ from validator.config import AuthsKey
 from validator.credential import DOCKER_HUB, Credential, Host
 from validator.preflight.base import (
     Answers,
+    Controls,
     Conversations,
     Course,
     Foretelling,
@@ -67,20 +68,25 @@ class Preflight:
     """Foretells images by probes; deadlines are measured by the running loop's clock.
 
     One of these serves a whole process: what one request asked answers the next, and what is late goes on. Open it with `async with`,
-    which ends what still runs when it closes.
+    which ends what still runs when it closes. `makes_controls`: a negative control that a registry lacks is made after an answer.
     """
 
     probe: Probe
     written_as: AuthsKey = AuthsKey.AUTO
+    makes_controls: bool = True
     conversations: Conversations = field(init=False)
+    controls: Controls = field(init=False)
 
     def __post_init__(self) -> None:
-        self.conversations = Conversations(self.probe, Answers(self.probe.settings.preflight))
+        self.controls = Controls(self.probe)
+        heard = self.controls.accepted if self.makes_controls else None
+        self.conversations = Conversations(self.probe, Answers(self.probe.settings.preflight), heard)
 
     async def __aenter__(self) -> Preflight:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.controls.close()
         await self.conversations.close()
 
     async def foretell(self, wanted: Sequence[Wanted], held: Sequence[Held], *, deadline_s: float) -> Foretelling:
@@ -103,6 +109,7 @@ class Preflight:
             if isinstance(reference, Reference) and (one.group, reference, one.platforms) not in courses:
                 courses[one.group, reference, one.platforms] = self._course(request, one, reference)
         await self._by(ends, list(courses.values()))
+        self.controls.begin()
         told = {asked: self._told(request, course) for asked, course in courses.items()}
         return Foretelling(tuple(
             replace(told[one.group, reference, one.platforms], wanted=one) if isinstance(reference, Reference) else self._unread(one, reference)

@@ -266,7 +266,9 @@ class Probe:
         return pairs
 
     def _client(self, begun: Begun, pairs: Pairs) -> RegistryClient:
-        return RegistryClient(self.transport, begun.reach, pairs, lambda: self.now().timestamp(), begun.recall.platforms_of)
+        subject = begun.evidence.subject
+        unasked = subject.platform is None and subject.asker is Asker.PREFLIGHT
+        return RegistryClient(self.transport, begun.reach, pairs, lambda: self.now().timestamp(), None if unasked else begun.recall.platforms_of)
 
     def _elsewhere(self, host: Host, other: str | None) -> tuple[str, URL] | None:
         if other is None:

@@ -6,14 +6,34 @@ from typing import Final
 
 from validator.credential import Host
 from validator.evidence import Demand
+from validator.providers.acr import ACR
+from validator.providers.artifactory import ARTIFACTORY
 from validator.providers.base import Introspection, Pace, Provider, Shape, made_up_pair, shape_of
+from validator.providers.cloudsmith import CLOUDSMITH
+from validator.providers.digitalocean import DIGITALOCEAN
 from validator.providers.dockerhub import DOCKERHUB
+from validator.providers.ecr import ECR, ECR_PUBLIC
 from validator.providers.generic import GENERIC
 from validator.providers.ghcr import GHCR
+from validator.providers.gitea import GITEA
 from validator.providers.gitlab import GITLAB, SELF_MANAGED
+from validator.providers.google import GAR
+from validator.providers.harbor import HARBOR
+from validator.providers.ibm import IBM
+from validator.providers.nexus import NEXUS
 from validator.providers.ngc import NGC
+from validator.providers.oracle import OCIR, ORACLE
+from validator.providers.quay import QUAY
+from validator.providers.redhat import REDHAT
+from validator.providers.scaleway import SCALEWAY
+from validator.providers.zot import ZOT
 
-PROVIDERS: Final[tuple[Provider, ...]] = (NGC, DOCKERHUB, GHCR, GITLAB, SELF_MANAGED, GENERIC)
+PROVIDERS: Final[tuple[Provider, ...]] = (
+    NGC, DOCKERHUB, GHCR, GITLAB,
+    QUAY, GAR, ECR, ECR_PUBLIC, ACR, ARTIFACTORY, REDHAT, IBM, OCIR, ORACLE, DIGITALOCEAN, SCALEWAY, CLOUDSMITH,
+    SELF_MANAGED, HARBOR, GITEA, NEXUS, ZOT,
+    GENERIC,
+)  # fmt: skip
 
 __all__ = ["PROVIDERS", "Introspection", "Pace", "Provider", "Shape", "made_up_pair", "provider_for", "provider_named", "shape_of"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from types import MappingProxyType
 from typing import Final
@@ -18,8 +18,9 @@ from yarl import URL
 
 from validator.credential import Credential, Host, never_matches
 from validator.evidence import Demand, OpinionSeen, Step
+from validator.protocol.base import parse_json
 from validator.protocol.errcode import BodyShape
-from validator.protocol.token import TokenClaims
+from validator.protocol.token import TokenClaims, parse_claims
 from validator.verdict import Meaning, Reason, Row, Says, Traits
 
 HOUR_S: Final = 3600
@@ -183,6 +184,7 @@ FOREIGN: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("ghcr", re.compile(r"gh[pousr]_|github_pat_")),
     ("gitlab", re.compile(r"gl(pat|dt|cbt|rt|rtr|ptt|ft|imt|agent|oas|soat|ffct|wt)-")),
     ("huggingface", re.compile(r"hf_[A-Za-z0-9]{20}")),
+    ("digitalocean", re.compile(r"do[opr]_v1_[a-f0-9]{64}")),
 )
 """Prefixes of vendors' tokens; a named provider refuses the others' before anything is sent (7.5)."""
 
@@ -193,6 +195,16 @@ def foreign(secret: str, own: str) -> bool:
     return any(pattern.match(text) and key != own for key, pattern in FOREIGN)
 
 
+def jwt_end(secret: str) -> tuple[datetime | None, bool]:
+    """When a JWT says that it ends, and whether it was made for a day at most; (None, False) for any other text."""
+    claims = parse_claims(secret)
+    if claims is None or claims.exp is None or not 0 < claims.exp < _LAST_INSTANT:
+        return None, False
+    return datetime.fromtimestamp(claims.exp, UTC), claims.iat is not None and claims.exp - claims.iat <= DAY_S
+
+
+_LAST_INSTANT: Final = 253_402_300_800
+"""Epoch seconds of the year 10000, which no `datetime` holds."""
 _SECRET_CONTROLS: Final = re.compile(r"[\x00\x7f]")
 _NAME_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f:]")
 
@@ -201,18 +213,19 @@ def common_fault(username: str, secret: str, *, lines_inside: bool = False) -> s
     """What is wrong with any pair, whatever the registry: a reason code, or "".
 
     White space around a secret is not meant: it is sent as stored and the wire decides (README 4.2.5). `lines_inside`: a
-    secret may be a whole file.
+    secret may be a whole file; one that is a JSON object is one anywhere (key files of several clouds, others.md 3, 19).
     """
     if not secret.strip():
         return Reason.EMPTY_SECRET
     if _NAME_CONTROLS.search(username):
         return Reason.BAD_CHARACTERS
     inside = secret.strip(" \t\r\n")
-    if _SECRET_CONTROLS.search(secret) or (not lines_inside and ("\r" in inside or "\n" in inside)):
-        return Reason.BAD_CHARACTERS
     try:
         f"{username}:{secret}".encode()
     except UnicodeEncodeError:
+        return Reason.BAD_CHARACTERS
+    lines = "\r" in inside or "\n" in inside
+    if _SECRET_CONTROLS.search(secret) or (lines and not lines_inside and not isinstance(parse_json(inside.encode()), dict)):
         return Reason.BAD_CHARACTERS
     return ""
 

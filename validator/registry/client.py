@@ -61,13 +61,16 @@ class Bearers:
 
 @dataclass(slots=True)
 class RegistryClient:
-    """Sends the asks of one probe. `clock` is epoch seconds; `pairs` are the parties' usernames and secrets."""
+    """Sends the asks of one probe. `clock` is epoch seconds; `pairs` are the parties' usernames and secrets.
+
+    `platforms_of` tells what the manifest of a digest is known to hold; None where nobody wants to know.
+    """
 
     transport: Transport
     reach: Reach
     pairs: Mapping[Party, Pair]
     clock: Callable[[], float]
-    platforms_of: Callable[[str], Awaitable[ManifestSeen | None]]
+    platforms_of: Callable[[str], Awaitable[ManifestSeen | None]] | None
     bearers: Bearers = field(default_factory=Bearers)
     login_s: float | None = None
 
@@ -203,7 +206,7 @@ class RegistryClient:
         kind = kind_of(media_type)
         digest = next((value for value in answer.values("docker-content-digest") if valid_digest(value)), None)
         if ask.method == "HEAD":
-            known = await self.platforms_of(digest) if digest is not None else None
+            known = await self.platforms_of(digest) if digest is not None and self.platforms_of is not None else None
             name = kind.value if kind is not None and kind is not ManifestKind.OTHER else "none"
             shown = replace(known, kind=name, digest=digest) if known is not None else ManifestSeen(kind=name, digest=digest)
             return replace(seen, manifest=shown)

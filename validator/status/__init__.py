@@ -14,7 +14,7 @@ from typing import Final, assert_never
 
 from validator.status.base import DUE_EARLY, Said, Standing, State, Step, Transition
 from validator.status.table import MOVES, TRANSITIONS, Move, Name
-from validator.verdict import Outcome, Reason, Verdict
+from validator.verdict import Hint, Outcome, Reason, Verdict
 
 __all__ = ["DUE_EARLY", "MOVES", "TRANSITIONS", "Move", "Name", "Said", "Standing", "State", "Step", "Transition", "advance", "heard"]
 
@@ -132,9 +132,12 @@ def _name(before: Standing, after: Standing) -> Transition:
 
 
 def _expiring(standing: Standing, at: datetime, expiry_days: Sequence[int]) -> tuple[str, ...]:
-    """`told` with every threshold that the end has come nearer than; those of another end are forgotten."""
+    """`told` with every threshold that the end has come nearer than; those of another end are forgotten.
+
+    A kind that lives for hours is always near its end: whoever stores a fresh one each night would be told each night.
+    """
     others = tuple(event for event in standing.told if not event.startswith(_EXPIRING))
-    if standing.expires_at is None:
+    if standing.expires_at is None or Hint.SHORT_LIVED in standing.hints:
         return standing.told
     end = standing.expires_at.date().isoformat()
     kept = {event for event in standing.told if event.startswith(_EXPIRING) and event.endswith(f" {end}")}

@@ -59,7 +59,7 @@ WORDS: Final = MappingProxyType({
         "The registry asks nobody for a login, so nothing can be said of this credential.", "If images pull without it, the credential does nothing",
     ),
     Reason.ACCEPTS_ANYONE: (
-        "The registry accepts made-up secrets as well, so its yes says nothing.", "Name a private image to prove the credential; else it may do nothing",
+        "The registry accepts made-up secrets as well, so its yes says nothing.", "Name a private image to prove the credential; on a mirror or a public registry it does nothing, and may be deleted",
     ),
     Reason.PUBLIC_ONLY: ("All that could be read is public, so reading it proves nothing.", "Name a private image to prove the credential"),
     Reason.CONTROL_MISSING: (

@@ -90,7 +90,7 @@ class Plain(Populated):
         return self.options.realm.replace("{own}", self.registry.url()).replace("{other}", self.auth.url())
 
     def settings(self) -> Settings:
-        given = {"provider": "generic", "endpoint": self.registry.url(), "realm_hosts": [self.auth.authority]}
+        given = {**({"provider": self.provider} if self.provider else {}), "endpoint": self.registry.url(), "realm_hosts": [self.auth.authority]}
         return {self.registry_host: {**given, "plain_http": self.registry.ssl is None, "allow_private": True}}
 
     def refusal(self, call: Call) -> web.Response:

@@ -51,7 +51,12 @@ class Repository:
 
 
 class Populated(Emulated):
-    """The part of a registry that knows `accounts` and `repositories` by name, and nothing of how it answers."""
+    """The part of a registry that knows `accounts` and `repositories` by name, and nothing of how it answers.
+
+    `provider`: what the settings call it; "" leaves it to be known by its name or its challenge.
+    """
+
+    provider: str = "generic"
 
     def __init__(self, *, clock: Callable[[], float], seed: str) -> None:
         super().__init__(clock=clock, seed=seed)

@@ -1,6 +1,7 @@
 """What a pre-flight is asked and what it answers, the kubelet's rules between the two, and what is remembered and under way."""
 
 from validator.preflight.base.answers import Answers
+from validator.preflight.base.controls import Controls
 from validator.preflight.base.conversations import Conversations
 from validator.preflight.base.course import Course, Key
 from validator.preflight.base.kubelet import Keyring, auths_of, combine, matching, pull_host, without_key
@@ -8,6 +9,6 @@ from validator.preflight.base.values import Foretelling, Foretold, Held, Place, 
 from validator.preflight.base.words import unused_keys, why_not, why_unused
 
 __all__ = [
-    "Answers", "Conversations", "Course", "Foretelling", "Foretold", "Held", "Key", "Keyring", "Place", "Stored", "Tried", "Wanted",
+    "Answers", "Controls", "Conversations", "Course", "Foretelling", "Foretold", "Held", "Key", "Keyring", "Place", "Stored", "Tried", "Wanted",
     "auths_of", "combine", "matching", "pull_host", "unused_keys", "why_not", "why_unused", "without_key",
 ]  # fmt: skip

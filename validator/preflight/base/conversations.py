@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -103,10 +104,14 @@ class _Gate:
 
 @dataclass(slots=True)
 class Conversations:
-    """All of a process, over one probe. Whoever joins one leaves it again: `join` and `leave`."""
+    """All of a process, over one probe. Whoever joins one leaves it again: `join` and `leave`.
+
+    `on_accepted` is told of each secret that was accepted where no made-up one was refused yet.
+    """
 
     probe: Probe
     answers: Answers
+    on_accepted: Callable[[Credential, Question, Answer], None] | None = None
     running: dict[tuple[Question, Platform | None], Conversation] = field(default_factory=dict)
     _gates: OrderedDict[tuple[str, str], _Gate] = field(default_factory=OrderedDict)
     _tasks: set[asyncio.Task[Answer]] = field(default_factory=set)
@@ -196,6 +201,8 @@ class Conversations:
         )  # fmt: skip
         answer = answer_of(probed, probe.monotonic(), probe.now())
         self.answers.put(question, answer)
+        if credential is not None and self.on_accepted is not None and answer.verdict.reason is Reason.CONTROL_MISSING:
+            self.on_accepted(credential, question, answer)
         return answer
 
     def _gate(self, secret: tuple[str, str]) -> _Gate:
