@@ -26,6 +26,9 @@ from validator.status import advance
 from validator.stores.base import UnreadableRow
 from validator.verdict import Outcome, Reason
 
+MOST: Final = 256
+"""Characters: no user has a longer name."""
+
 _USER: Final = {"user": "Whose credentials, percent-encoded"}
 _NAME: Final = {**_USER, "name": "The credential's name"}
 
@@ -71,7 +74,7 @@ async def check(call: Call) -> web.Response:
 
 def _user(call: Call) -> str:
     user = call.request.match_info["user"]
-    if not call.known.sees(user):
+    if len(user) > MOST or not call.known.sees(user):
         raise absent()
     return user
 
