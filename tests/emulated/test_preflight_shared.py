@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,7 +21,7 @@ from tests.cases.scripted import SECRET, USERNAME, Answers, Say, Scripted, err, 
 from validator.credential import Credential, parse_scope
 from validator.emulator.ngc.world import nvapi
 from validator.errors import StoreLost
-from validator.preflight import Foretelling, Preflight, Wanted
+from validator.preflight import Foretelling, Preflight, Wanted, foretelling_json, foretelling_text_json
 from validator.probe import Inquiry, Probe, Probed
 from validator.protocol.manifest import Platform
 
@@ -333,3 +334,37 @@ async def test_nothing_is_left_over_of_many_requests(cli: Cli, monkeypatch: pyte
         assert _our_tasks() == tasks
         assert preflight.conversations.running == {}
         assert len(os.listdir("/proc/self/fd")) <= files + 20, "idle connections of two lanes, both ends"
+
+
+async def test_the_very_same_request_is_answered_as_a_whole_for_as_long_as_its_parts_count(cli: Cli) -> None:
+    cli.more = {"preflight": {"fresh_valid_s": 300, "fresh_refused_s": 30}}
+    missing: Answers = {"H0": err("MANIFEST_UNKNOWN", 404)}
+    async with Scripted({}) as good, Scripted(missing) as other, opened(cli, good, other) as (preflight, clock):
+        names, keys = [f"{good.host}/team/app", f"{other.host}/team/app", "{{ x }}"], (held(good),)
+        first = await ask(preflight, *names, credentials=keys)
+        second = await ask(preflight, *names, credentials=keys)
+        assert [one.cached for one in first.images] == [False, False, False]
+        assert [one.cached for one in second.images] == [True, True, False]
+        assert await ask(preflight, *names, credentials=keys) is second
+        assert json.loads(foretelling_text_json(second, 7.4)) == foretelling_json(second, 7)
+        for more in ((held(good, name="other"),), (), (held(good, secret="another"),)):
+            assert await ask(preflight, *names, credentials=more) is not second
+        assert await ask(preflight, *names[:2], credentials=keys) is not second
+        clock.passed = 31
+        third = await ask(preflight, *names, credentials=keys)
+        assert [one.cached for one in third.images] == [True, False, False]
+
+
+async def test_what_is_late_or_old_is_told_as_a_whole_but_once(cli: Cli) -> None:
+    async with Scripted({"H0": later(image()[0], 0.3)}) as registry, opened(cli, registry) as (preflight, clock):
+        name = f"{registry.host}/team/app"
+        assert said(await ask(preflight, name, deadline_s=0.05)) == ["unknown (deadline)"]
+        [running] = preflight.conversations.running.values()
+        await asyncio.wait({running.task})
+        assert said(await ask(preflight, name, deadline_s=0.05)) == ["pullable (public)"]
+        registry.script["T0"] = Say(503)
+        clock.passed = 1000
+        assert (await ask(preflight, name)).images[0].cached
+        del registry.script["T0"]
+        clock.passed = 1003
+        assert not (await ask(preflight, name)).images[0].cached

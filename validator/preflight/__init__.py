@@ -27,6 +27,7 @@ from validator.preflight.base import (
     Key,
     Keyring,
     Place,
+    Repeats,
     Stored,
     Tried,
     Wanted,
@@ -38,7 +39,7 @@ from validator.preflight.base import (
     why_unused,
     without_key,
 )
-from validator.preflight.shown import foretelling_json
+from validator.preflight.shown import foretelling_json, foretelling_text_json
 from validator.probe import Probe
 from validator.protocol.manifest import Platform
 from validator.protocol.reference import InvalidReference, Reference, parse_reference
@@ -46,7 +47,10 @@ from validator.providers import provider_for
 from validator.stores.base import BrokenPullSecret, as_kubelet_splits
 from validator.verdict import Hint, ImageOutcome, ImageVerdict, Reason
 
-__all__ = ["Foretelling", "Foretold", "Held", "Place", "Preflight", "Tried", "Wanted", "combine", "foretelling_json", "matching", "without_key"]
+__all__ = [
+    "Foretelling", "Foretold", "Held", "Place", "Preflight", "Tried", "Wanted",
+    "combine", "foretelling_json", "foretelling_text_json", "matching", "without_key",
+]  # fmt: skip
 
 MAX_PARSED: Final = 512
 """Characters of an image's name whose reading is kept."""
@@ -76,11 +80,14 @@ class Preflight:
     makes_controls: bool = True
     conversations: Conversations = field(init=False)
     controls: Controls = field(init=False)
+    repeats: Repeats = field(init=False)
 
     def __post_init__(self) -> None:
         self.controls = Controls(self.probe)
         heard = self.controls.accepted if self.makes_controls else None
-        self.conversations = Conversations(self.probe, Answers(self.probe.settings.preflight), heard)
+        answers = Answers(self.probe.settings.preflight)
+        self.conversations = Conversations(self.probe, answers, heard)
+        self.repeats = Repeats(answers, self.probe.fingerprinter)
 
     async def __aenter__(self) -> Preflight:
         return self
@@ -98,6 +105,10 @@ class Preflight:
         broken = [one for one in held if isinstance(one, BrokenPullSecret)]
         if broken:
             return Foretelling(tuple(self._broken(one, broken) for one in wanted))
+        key = self.repeats.key(wanted, held)
+        kept = self.repeats.get(key, self.probe.monotonic(), self.probe.now())
+        if kept is not None:
+            return kept
         parsed = [_parsed(one) for one in wanted]
         groups: dict[int, list[Reference]] = {}
         for one, reference in zip(wanted, parsed, strict=True):
@@ -111,10 +122,12 @@ class Preflight:
         await self._by(ends, list(courses.values()))
         self.controls.begin()
         told = {asked: self._told(request, course) for asked, course in courses.items()}
-        return Foretelling(tuple(
+        whole = Foretelling(tuple(
             replace(told[one.group, reference, one.platforms], wanted=one) if isinstance(reference, Reference) else self._unread(one, reference)
             for one, reference in zip(wanted, parsed, strict=True)
         ))  # fmt: skip
+        self.repeats.put(key, whole, list(courses.values()))
+        return whole
 
     async def _by(self, ends: float, courses: Sequence[Course]) -> None:
         """Run them side by side, to their end or the deadline."""
@@ -190,7 +203,7 @@ class Preflight:
         return self._unasked(wanted, verdict, "; ".join(f"{one.name}: {one.why}" for one in broken))
 
     def _unasked(self, wanted: Wanted, verdict: ImageVerdict, why: str) -> Foretold:
-        return Foretold(wanted=wanted, verdict=verdict, provider=provider_for(DOCKER_HUB), checked_at=self.now(), why=why)
+        return Foretold(wanted=wanted, verdict=verdict, provider=provider_for(DOCKER_HUB), checked_at=self.now(), why=why, asked=False)
 
     def now(self) -> datetime:
         """The probe's wall clock."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 from validator.preflight.base import Foretelling, Foretold, pull_host
 from validator.protocol.base import shown_text
@@ -14,6 +16,9 @@ from validator.verdict import ImageOutcome, Reason
 from validator.verdict.words import HINTS, cause_and_advice
 
 MAX_IMAGE: Final = 512
+_WRITTEN: Final[WeakKeyDictionary[Foretelling, str]] = WeakKeyDictionary()
+"""Up to the milliseconds, which stand last."""
+
 _TO_THE_NEXT_SECOND: Final = timedelta(microseconds=999_999)
 """Who asks again at the second that is shown is not to come too early."""
 
@@ -30,6 +35,14 @@ _RESULTS: Final = {
 def foretelling_json(told: Foretelling, took_ms: float) -> dict[str, Any]:
     """The whole answer: contract section 4."""
     return {"outcome": told.outcome, "images": [image_json(one) for one in told.images], "took_ms": round(took_ms)}
+
+
+def foretelling_text_json(told: Foretelling, took_ms: float) -> str:
+    """The same as text. What is told again and again, because it is kept, is written once."""
+    written = _WRITTEN.get(told)
+    if written is None:
+        written = _WRITTEN[told] = json.dumps(foretelling_json(told, 0)).removesuffix("0}")
+    return f"{written}{round(took_ms)}}}"
 
 
 def image_json(told: Foretold) -> dict[str, Any]:

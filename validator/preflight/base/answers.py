@@ -141,6 +141,8 @@ class Answers:
 
     fresh: Settings
     most: int = MOST_ANSWERS
+    turns: int = 0
+    """How often a secret that pulled was refused, or one that was refused pulled: what was told before may be wrong since."""
     _kept: OrderedDict[Question, dict[Platform | None, _Kept]] = field(default_factory=OrderedDict)
     _secrets: OrderedDict[tuple[str, str], Answer] = field(default_factory=OrderedDict)
     """The last answer about each secret that says something of it, whatever the image."""
@@ -174,14 +176,16 @@ class Answers:
         self._kept.move_to_end(question)
         proof: Answer | None = answer
         if answer.image.outcome is not ImageOutcome.PULLABLE:
-            before = kept.get(answer.platform)
-            proof = before.proof if before is not None and answer.image.outcome is ImageOutcome.UNKNOWN else None
+            last = kept.get(answer.platform)
+            proof = last.proof if last is not None and answer.image.outcome is ImageOutcome.UNKNOWN else None
         kept[answer.platform] = _Kept(answer, proof)
         while len(kept) > MOST_PLATFORMS:
             del kept[next(iter(kept))]
         while len(self._kept) > self.most:
             self._kept.popitem(last=False)
         if question.fingerprint and (is_refusal(answer) or answer.image.reason is Reason.PULL_OK):
+            before = self._secrets.get(question.secret)
+            self.turns += before is not None and is_refusal(before) is not is_refusal(answer)
             self._secrets[question.secret] = answer
             self._secrets.move_to_end(question.secret)
             while len(self._secrets) > self.most:

@@ -52,6 +52,12 @@ class Course:
     platforms: tuple[Platform, ...]
     keys: Sequence[Key]
     alone: Key = field(default_factory=lambda: Key(NOBODY, None))
+    is_late: bool = False
+    """Something of it had no answer by the deadline."""
+
+    def answered(self) -> list[Answer]:
+        """What was answered of it."""
+        return [key.answer for key in (*self.keys, self.alone) if key.answer is not None]
 
     def tried(self) -> list[Key]:
         """The keys that a kubelet comes to, up to the first that pulls."""
@@ -95,8 +101,9 @@ class Course:
         """Hold nothing any more; what has no answer gets the one of a deadline."""
         for key in (*self.keys, self.alone):
             if key.conversation is not None:
-                done = key.conversation.task.done()
-                key.answer = (key.conversation.answer if done else None) or self.conversations.late(key.conversation)
+                task, self.is_late = key.conversation.task, True
+                told = task.done() and not task.cancelled() and task.exception() is None
+                key.answer = task.result() if told else self.conversations.late(key.conversation)
                 self.conversations.leave(key.conversation)
                 key.conversation = None
 

@@ -54,7 +54,8 @@ class Foretold:
     """What will happen to one image. `via` is the credential that pulls it; `tried` all that were asked, in order.
 
     `cached`: nothing was asked for it now, and `checked_at` is when it was. `retry_at`: when asking again may tell more.
-    `why` is what the general words do not say: which credential blocks it, what is wrong with the name.
+    `why` is what the general words do not say: which credential blocks it, what is wrong with the name. `asked` is False for what
+    is answered without a registry.
     """
 
     wanted: Wanted
@@ -66,6 +67,7 @@ class Foretold:
     retry_at: datetime | None = None
     why: str = ""
     cached: bool = False
+    asked: bool = True
 
     @property
     def image(self) -> str:
@@ -73,9 +75,9 @@ class Foretold:
         return self.wanted.image
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Foretelling:
-    """All images of one request, in its order."""
+    """All images of one request, in its order. Each is equal to itself alone: it may be shown many times."""
 
     images: tuple[Foretold, ...]
 

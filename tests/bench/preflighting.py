@@ -1,0 +1,292 @@
+"""How long a pre-flight takes, and what it sends: cold, warm, asked by a thousand at once, with a registry that hangs.
+
+The registries have a process of their own, which adds the delay and counts. registries/README.md 6.3 says what a cold image costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import aiohttp
+from pydantic import SecretStr
+
+from tests.bench.registries import USERNAME
+from validator.app import open_app
+from validator.config import RegistrySettings, Settings
+from validator.config.base import HostName
+from validator.credential import Credential, parse_scope
+from validator.preflight import Preflight, Wanted, foretelling_text_json
+
+REGISTRIES: Final = 4
+IMAGES: Final = 50
+DELAY_MS: Final = 20
+"""Before a request is read, and before it is answered: so each costs 40 ms."""
+OVERHEAD_MS: Final = 150
+DEADLINE_S: Final = 10.0
+PACE: Final[dict[str, Any]] = {"per_second": 1000, "burst": 1000, "in_flight": 64, "refused": {60: 100}}
+"""Wide open: what is measured is the program, not the patience that a real registry is owed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The registries, the last of them only to warm up with; and what they say of themselves."""
+
+    hosts: tuple[str, ...]
+    secrets: tuple[str, ...]
+    control: int
+    session: aiohttp.ClientSession
+
+    async def tell(self, path: str) -> dict[str, Any]:
+        """Ask the control port."""
+        async with self.session.get(f"http://127.0.0.1:{self.control}{path}") as answer:
+            said: dict[str, Any] = await answer.json()
+            return said
+
+    def images(self, number: int = IMAGES, *, tag: str = "1") -> list[str]:
+        """So many, over all registries but the last."""
+        return [f"{self.hosts[at % REGISTRIES]}/team/app{at}:{tag}" for at in range(number)]
+
+    def credentials(self) -> list[Credential]:
+        """One for each registry."""
+        pairs = zip(self.hosts, self.secrets, strict=True)
+        return [
+            Credential(user="bench", name=f"key-{at}", scope=parse_scope(host), username=USERNAME, secret=SecretStr(secret), written=host)
+            for at, (host, secret) in enumerate(pairs)
+        ]  # fmt: skip
+
+    def settings(self, folder: Path) -> Settings:
+        """With a new store in `folder`, and the wide pace."""
+        said = {HostName(host): RegistrySettings(plain_http=True, allow_private=True, realm_hosts=(host,), pace=PACE) for host in self.hosts}  # type: ignore[arg-type]  # pydantic reads the mapping
+        return Settings(store=SecretStr(f"sqlite:///{folder / 'bench.db'}"), key_file=folder / "bench.key", registries=said)
+
+
+@asynccontextmanager
+async def site(delay_ms: int = DELAY_MS) -> AsyncIterator[Site]:
+    """The registries in a process of their own."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bench.registries", str(REGISTRIES + 1), str(delay_ms), stdin=PIPE, stdout=PIPE
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        said = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+        hosts, secrets = (tuple(one[name] for one in said["registries"]) for name in ("host", "secret"))
+        async with aiohttp.ClientSession() as session:
+            yield Site(hosts, secrets, said["control"], session)
+    finally:
+        process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), 10)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+class Asked(Protocol):
+    """What answers: the contract's JSON for a list of images."""
+
+    async def ask(self, images: Sequence[str], deadline_s: float = DEADLINE_S) -> dict[str, Any]:
+        """One request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class InProcess:
+    """A pre-flight without the service around it."""
+
+    preflight: Preflight
+    held: tuple[Credential, ...]
+
+    async def ask(self, images: Sequence[str], deadline_s: float = DEADLINE_S) -> dict[str, Any]:
+        started = time.perf_counter()
+        told = await self.preflight.foretell([Wanted(image=image) for image in images], self.held, deadline_s=deadline_s)
+        shown: dict[str, Any] = json.loads(foretelling_text_json(told, (time.perf_counter() - started) * 1000))
+        return shown
+
+
+@asynccontextmanager
+async def in_process(of: Site) -> AsyncIterator[InProcess]:
+    """A pre-flight that has never asked anything, its code loaded by one question to the registry that is left over."""
+    with tempfile.TemporaryDirectory(prefix="validator-bench-") as folder:
+        async with open_app(of.settings(Path(folder))) as app, Preflight(app.probe, makes_controls=False) as preflight:
+            asked = InProcess(preflight, tuple(of.credentials()))
+            await asked.ask([f"{of.hosts[-1]}/warm/up:1"])
+            yield asked
+
+
+def outcomes(shown: dict[str, Any]) -> dict[str, int]:
+    """How many images have each `outcome (reason)`."""
+    said = [f"{one['outcome']} ({one['reason']})" for one in shown["images"]]
+    return {one: said.count(one) for one in sorted(set(said))}
+
+
+@dataclass(frozen=True, slots=True)
+class Cold:
+    """One request of fifty images that nothing was known of."""
+
+    ms: tuple[float, ...]
+    cpu_ms: tuple[float, ...]
+    depth: int
+    requests: int
+
+    @property
+    def bound_ms(self) -> float:
+        """D round trips, and what the program may take."""
+        return self.depth * 2 * DELAY_MS + OVERHEAD_MS
+
+
+async def cold(of: Site, rounds: int) -> Cold:
+    """Each round with a ledger of its own."""
+    times, busy, counts = [], [], []
+    for _ in range(rounds):
+        async with in_process(of) as asked:
+            await of.tell("/reset")
+            started, worked = time.perf_counter(), time.process_time()
+            shown = await asked.ask(of.images())
+            times.append((time.perf_counter() - started) * 1000)
+            busy.append((time.process_time() - worked) * 1000)
+            assert outcomes(shown) == {"pullable (pull_ok)": IMAGES}, outcomes(shown)
+            counts.append(await of.tell("/counts"))
+    return Cold(tuple(times), tuple(busy), max(one["depth"] for one in counts), max(one["requests"] for one in counts))
+
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """Requests at a fixed rate, each timed from when it was due, not from when it was sent."""
+
+    ms: tuple[float, ...]
+    errors: int
+    seconds: float
+    requests: int
+    """That reached a registry."""
+
+    @property
+    def rps(self) -> float:
+        return len(self.ms) / self.seconds
+
+    def percentile(self, part: float) -> float:
+        """The time that this part of the requests is below."""
+        ordered = sorted(self.ms)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * part))]
+
+
+async def warm(of: Site, asked: Asked, rps: int, seconds: float) -> Warm:
+    """The same fifty images again and again, at `rps` requests a second."""
+    await asked.ask(of.images())
+    await of.tell("/reset")
+    loop, times, errors = asyncio.get_running_loop(), [], 0
+    number = round(rps * seconds)
+
+    async def one(due: float) -> None:
+        nonlocal errors
+        try:
+            shown = await asked.ask(of.images())
+        except (aiohttp.ClientError, TimeoutError):
+            errors += 1
+            return
+        times.append((loop.time() - due) * 1000)
+        errors += shown["outcome"] != "ready"
+
+    started = loop.time()
+    async with asyncio.TaskGroup() as tasks:
+        for at in range(number):
+            due = started + at / rps
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            tasks.create_task(one(due))
+    took = loop.time() - started
+    return Warm(tuple(times), errors, max(took, number / rps), (await of.tell("/counts"))["requests"])
+
+
+@dataclass(frozen=True, slots=True)
+class Identical:
+    """Many that ask the same at once, and nothing was known."""
+
+    asked: int
+    conversations: int
+    ms: float
+
+
+async def identical(of: Site, asked: Asked, number: int) -> Identical:
+    """How often the registry was asked for the one image that all of them name."""
+    await of.tell("/reset")
+    image = of.images(1, tag="identical")
+    started = time.perf_counter()
+    async with asyncio.TaskGroup() as tasks:
+        answers = [tasks.create_task(asked.ask(image)) for _ in range(number)]
+    ms = (time.perf_counter() - started) * 1000
+    assert {answer.result()["outcome"] for answer in answers} == {"ready"}
+    counts = await of.tell("/counts")
+    assert counts["pings"] <= 1
+    return Identical(number, (counts["requests"] - counts["pings"]) // 2, ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Hanging:
+    """One of four registries says nothing."""
+
+    ms: float
+    deadline_ms: float
+    said: dict[str, int]
+
+
+async def hanging(of: Site, asked: Asked, deadline_s: float) -> Hanging:
+    """One image at each registry, the first of which hangs."""
+    await of.tell("/hang?0")
+    started = time.perf_counter()
+    try:
+        shown = await asked.ask(of.images(REGISTRIES, tag="hanging"), deadline_s)
+    finally:
+        ms = (time.perf_counter() - started) * 1000
+        await of.tell("/well")
+    return Hanging(ms, deadline_s * 1000, outcomes(shown))
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Tasks and open files of the process before many requests and after."""
+
+    requests: int
+    tasks: tuple[int, int]
+    files: tuple[int, int]
+
+
+async def left_over(of: Site, number: int) -> Left:
+    """Many requests: remembered ones, new ones, and such as are late at a registry that hangs."""
+    async with in_process(of) as asked:
+        await asked.ask(of.images())
+        before = len(asyncio.all_tasks()), _open_files()
+        await of.tell("/hang?0")
+        batch = 100
+        for first in range(0, number, batch):
+            async with asyncio.TaskGroup() as tasks:
+                for at in range(first, min(first + batch, number)):
+                    fresh = at % 10 == 0
+                    images = [*of.images(4)[1:], *([f"{of.hosts[0]}/late/{at}:1", f"{of.hosts[1]}/new/{at}:1"] if fresh else [])]
+                    tasks.create_task(asked.ask(images, 0.05))
+        await of.tell("/well")
+        while asked.preflight.conversations.running:
+            await asyncio.wait({one.task for one in asked.preflight.conversations.running.values()})
+        await asyncio.sleep(0.1)
+        after = len(asyncio.all_tasks()), _open_files()
+    return Left(number, (before[0], after[0]), (before[1], after[1]))
+
+
+def _open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def middle(values: Sequence[float]) -> float:
+    """The median."""
+    return statistics.median(values)
