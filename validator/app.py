@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -15,7 +16,8 @@ from typing import Final, cast
 
 from yarl import URL
 
-from validator.config import Settings
+from validator.config import AuthsKey, Settings
+from validator.credential import Credential
 from validator.errors import ConfigError, StoreError, UsageError
 from validator.evidence import Exchange
 from validator.ledger import Embedded, Ledger, open_embedded
@@ -26,7 +28,8 @@ from validator.registry.base import Network
 from validator.registry.proxy import ProxyRules, proxy_rules
 from validator.registry.transport import AiohttpTransport
 from validator.sealing import Fingerprinter
-from validator.stores.base import CredentialStore, WritableStore
+from validator.stores.base import BrokenPullSecret, CredentialStore, UnreadableRow, WritableStore
+from validator.stores.dockerconfig import DockerConfigStore
 from validator.stores.sqlite import SqliteStore
 from validator.telling import Letters, Teller, channels_of
 
@@ -59,15 +62,32 @@ class App:
     probe: Probe
 
 
+def _scheme(settings: Settings) -> str:
+    """What the store is, "sqlite" if none is named. Raises ConfigError for one that is not known."""
+    scheme = settings.store.get_secret_value().partition(":")[0] if settings.store is not None else "sqlite"
+    if scheme not in ("sqlite", "dockerconfig"):
+        raise ConfigError(f"the store {scheme}: is not one that this version opens: write sqlite:///PATH or dockerconfig:PATH")
+    return scheme
+
+
 def store_path(settings: Settings) -> Path | None:
     """The embedded database's file; None for the default one. Raises ConfigError for a store that is not known."""
-    if settings.store is None:
+    if _scheme(settings) != "sqlite" or settings.store is None:
         return None
-    text = settings.store.get_secret_value()
-    scheme = text.partition(":")[0]
-    if scheme == "sqlite":
-        return database_path(text)
-    raise ConfigError(f"the store {scheme}: is not one that this version opens: write sqlite:///PATH")
+    return database_path(settings.store.get_secret_value())
+
+
+def _docker_config(settings: Settings, fingerprinter: Fingerprinter, environ: Mapping[str, str]) -> DockerConfigStore | None:
+    """The store that is one person's docker config, if that is the store: the person is VALIDATOR_USER, else who runs this."""
+    if settings.store is None or _scheme(settings) != "dockerconfig":
+        return None
+    path = settings.store.get_secret_value().partition(":")[2] or "~/.docker/config.json"
+    try:
+        owner = environ.get("VALIDATOR_USER") or getpass.getuser()
+        whole = Path(path).expanduser().absolute()
+    except (KeyError, OSError, RuntimeError):
+        raise ConfigError("this account has no name or no home: name the user by VALIDATOR_USER, and the whole path by dockerconfig:PATH") from None
+    return DockerConfigStore(whole, owner, fingerprinter, environ=environ, monotonic=time.monotonic)
 
 
 @asynccontextmanager
@@ -92,19 +112,35 @@ async def open_store(
                 raise
             warning = f"nothing is kept: {error}"
             embedded = await stack.enter_async_context(open_embedded(None, key_file))
-        store = SqliteStore(embedded.database, embedded.keys.master)
+        docker = _docker_config(settings, embedded.keys.fingerprinter, environ)
+        store = docker if docker is not None else SqliteStore(embedded.database, embedded.keys.master)
         yield Opened(embedded.ledger, store, embedded.keys.fingerprinter, embedded.ledger.durable, warning)
 
 
-@asynccontextmanager
-async def open_kept(settings: Settings, opened: Opened) -> AsyncIterator[CredentialStore]:
-    """The credentials that are kept, also where this run's ledger is its own: the store is read then, and not written."""
+async def held_by(settings: Settings, opened: Opened, user: str) -> tuple[Credential | UnreadableRow | BrokenPullSecret, ...]:
+    """What a kubelet is given of what `user` has stored, in its order.
+
+    Also where this run's ledger is its own: the store is read then, and not written. Raises UsageError where one person's is the
+    store, and it is not this user's.
+    """
+    store = opened.store
+    if isinstance(store, DockerConfigStore) and user != store.owner:  # without this, every private image would be called denied
+        raise UsageError(
+            f"the docker config {store.path} holds the credentials of {store.owner} and of nobody else; leave --user out, or say "
+            "whose it is by VALIDATOR_USER."
+        )
     path = store_path(settings) or data_folder() / "validator.db"
-    if opened.durable or not path.exists():
-        yield opened.store
-        return
+    if isinstance(store, DockerConfigStore) or opened.durable or not path.exists():
+        return await store.as_kubelet(user)
     async with open_embedded(path, settings.key_file or data_folder() / KEY_NAME, read_only=True) as embedded:
-        yield SqliteStore(embedded.database, embedded.keys.master)
+        return await SqliteStore(embedded.database, embedded.keys.master).as_kubelet(user)
+
+
+def auths_key(settings: Settings) -> AuthsKey:
+    """Under which keys the platform writes what is stored into a pull secret; `auto` is as the store has it."""
+    if settings.preflight.auths_key is not AuthsKey.AUTO:
+        return settings.preflight.auths_key
+    return AuthsKey.AS_WRITTEN if _scheme(settings) == "dockerconfig" else AuthsKey.DOCKER
 
 
 def transport_for(network: Network) -> AiohttpTransport:
@@ -170,4 +206,4 @@ def _probe(
     )
 
 
-__all__ = ["App", "Opened", "StoreError", "open_app", "open_kept", "open_store", "open_teller", "store_path"]
+__all__ = ["App", "Opened", "StoreError", "auths_key", "held_by", "open_app", "open_store", "open_teller", "store_path"]

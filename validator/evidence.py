@@ -15,6 +15,7 @@ from typing import Final
 
 from yarl import URL
 
+from validator.credential import SecretKind
 from validator.protocol.errcode import BodyShape
 from validator.protocol.manifest import ManifestFacts, Platform
 
@@ -222,6 +223,7 @@ class Subject:
     introspect: bool = False
     given: bool = False
     leave_dead: bool = False
+    sent_as: SecretKind = SecretKind.PASSWORD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from validator.api import House, Sweeping
-from validator.app import App, open_app, open_teller
+from validator.app import App, auths_key, open_app, open_teller
 from validator.config import EVERY_HOST, Settings
 from validator.evidence import Exchange, Step
 from validator.metrics import Metrics
@@ -28,7 +28,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         refused = exchange.authorized and exchange.step in (Step.LOGIN, Step.SCOPED) and exchange.status in (401, 403)
         metrics.exchange(host, refused=refused)
 
-    async with open_app(settings, on_exchange=count) as app, Preflight(app.probe, settings.preflight.auths_key) as preflight:
+    async with open_app(settings, on_exchange=count) as app, Preflight(app.probe, auths_key(settings)) as preflight:
         opened, teller = app.opened, await open_teller(app)
         async with Sweeping(lambda name: _sweep(app, teller, name), app.probe.now, metrics.sweeping.set) as sweeping:
             yield House(

@@ -2,6 +2,7 @@
 
 A key is a step's letter and a party's sign, as in the cases: `P` ping, `L` login, `T` scoped login, `H`/`G` manifest, `C` config;
 `+` the stored secret, `0` anonymous, `!` any other (a made-up one). On a Basic registry `P+` is the ping with the pair.
+`l` and `t` are logins by POST, with an identity token instead of a pair.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ DEFAULTS: Answers = {
     "P0": Say(401, {"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}, demand=BEARER),
     "L+": tok(), "L!": err("UNAUTHORIZED"), "L0": err("UNAUTHORIZED"),
     "T+": tok(), "T!": err("UNAUTHORIZED"), "T0": tok(), "H+": image()[0], "H0": err("UNAUTHORIZED", demand=BEARER), "H!": err("UNAUTHORIZED", demand=BEARER),
+    "l+": tok("access_token"), "l!": err("UNAUTHORIZED"), "t+": tok("access_token"), "t!": err("UNAUTHORIZED"),
 }  # fmt: skip
 
 
@@ -103,6 +105,7 @@ class Scripted:
     seen: list[str] = field(default_factory=list)
     queries: list[list[tuple[str, str]]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    forms: list[dict[str, str]] = field(default_factory=list)
     refuse_unknown: bool = False
     """A made-up username (of a control) is refused whatever the script says of `!`."""
     port: int = 0
@@ -170,9 +173,13 @@ class Scripted:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         step = self._step(request) + self._party(request)
+        if request.method == "POST":
+            form = {name: str(value) for name, value in (await request.post()).items()}
+            self.forms.append(form)
+            step = ("t" if "scope" in form else "l") + ("+" if form.get("refresh_token") == SECRET else "!")
         self.seen.append(step)
         self.headers.append(dict(request.headers))
-        if step[0] in "LT":
+        if step[0] in "LTlt":
             self.queries.append(list(request.query.items()))
         if self.refuse_unknown and step in ("L!", "T!") and self._is_control(request):
             return self._response(err("UNAUTHORIZED"), step)

@@ -6,10 +6,15 @@ import base64
 from typing import Any, Final
 
 import pytest
+from yarl import URL
 
 from tests.cases.rows import Row, case
 from tests.cases.running import Cli, Result
 from tests.cases.scripted import BEARER, REPOSITORY, SECRET, USERNAME, Answers, Say, Scripted, err, html, tok
+from validator.credential import SecretKind
+from validator.evidence import Demand, Evidence, Known, Party, Step, Subject
+from validator.providers.generic import GENERIC
+from validator.providers.plan import Auth, Plan, Seen, login
 
 BASIC: Final = 'Basic realm="a registry"'
 IMAGE: Final = f"{REPOSITORY}:1"
@@ -82,13 +87,16 @@ async def test_login(row: Row, cli: Cli) -> None:
                 assert "new_key" in result.shown["hints"]
 
 
-def test_only_a_shape_is_asked_by_post() -> None:
-    """No question of the plan posts a pair: GEN-40's note. Introspection alone posts, and only a form of its vendor."""
-    import inspect
-
-    from validator.providers import plan
-
-    assert "POST" not in inspect.getsource(plan)
+@pytest.mark.parametrize("kind", SecretKind)
+@pytest.mark.parametrize("party", Party)
+@pytest.mark.parametrize("step", [Step.LOGIN, Step.SCOPED])
+def test_a_password_never_goes_by_post(step: Step, party: Party, kind: SecretKind) -> None:
+    """GEN-40's note. Only what the store says is an identity token is traded in, in a form; it stands in no header."""
+    bearer = Demand(scheme="bearer", realm=URL("https://reg.test/token"), service="s")
+    subject = Subject(host="reg.test", repository="team/app", sent_as=kind)
+    ask = login(Seen(Plan(provider=GENERIC, registry=URL("https://reg.test/")), Evidence(subject, Known(challenge=bearer))), party, step)
+    token = kind is SecretKind.IDENTITY_TOKEN and party is not Party.ANONYMOUS
+    assert (ask.method, ask.auth is Auth.REFRESH, bool(ask.form)) == (("POST", True, True) if token else ("GET", False, False))
 
 
 CHALLENGES: Final[dict[str, Any]] = {

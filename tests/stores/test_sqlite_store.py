@@ -164,7 +164,7 @@ async def test_one_row_that_does_not_open_hides_no_other(store, embedded):
     await store.put_many([(credential(name="a", registry="a.example"), None), (credential(name="b", registry="b.example"), None)])
     await embedded.database.write(lambda c: c.execute(text("UPDATE credentials SET secret = 'plain' WHERE name = 'a'")))
     broken, good = await everything(store)
-    assert broken == UnreadableRow(user="ann", name="a", scope=parse_scope("a.example"), why="it is no compact JWE")
+    assert broken == UnreadableRow(user="ann", name="a", scope=parse_scope("a.example"), why="it is no compact JWE", written="a.example")
     assert isinstance(good, Credential)
     assert await store.get("ann", "a") == broken
 

@@ -134,7 +134,7 @@ def _workload(file: str, values: dict[str, str], strings: dict[str, str]) -> Wor
 
 
 async def _preflight(asked: _Asked, user: str | None, on_unknown: Unknown | None, format_: ReportFormat, *, ephemeral: bool) -> tuple[str, int]:
-    from validator.app import open_app, open_kept
+    from validator.app import auths_key, held_by, open_app
     from validator.cli.base.options import this_user
     from validator.preflight import Preflight
 
@@ -143,9 +143,8 @@ async def _preflight(asked: _Asked, user: str | None, on_unknown: Unknown | None
     async with open_app(settings, ephemeral=ephemeral, must_keep=False) as app:
         if app.opened.warning:
             say(f"validator: {app.opened.warning}")
-        async with open_kept(settings, app.opened) as store:
-            held = [one async for one in store.credentials(owner)]
-        async with Preflight(app.probe, settings.preflight.auths_key, makes_controls=False) as preflight:
+        held = await held_by(settings, app.opened, owner)
+        async with Preflight(app.probe, auths_key(settings), makes_controls=False) as preflight:
             told = await preflight.foretell(asked.wanted, held, deadline_s=asked.deadline_s)
     took_ms = (time.monotonic() - started) * 1000
     return _written(told, took_ms, format_), _code(told, Unknown(on_unknown or settings.preflight.on_unknown.value))

@@ -175,7 +175,7 @@ _HEADS: Final = {
     Alert.FAULT: "Faults of the program itself; please report them",
     Alert.LONG_UNKNOWN: "Not judged for days",
     Alert.ANYONE: "Registries that now accept anybody",
-    Alert.UNREADABLE: "Stored credentials that cannot be decrypted",
+    Alert.UNREADABLE: "Stored credentials that cannot be read",
     Alert.UNDELIVERABLE: "Users who could not be told",
     Alert.MAYBE_SENT: "Messages that may have been sent, and are not sent again",
     Alert.FAILED: "Messages that a channel refuses",

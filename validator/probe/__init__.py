@@ -15,11 +15,11 @@ from typing import Final
 from yarl import URL
 
 from validator.config import Settings
-from validator.credential import Host
+from validator.credential import Host, SecretKind
 from validator.evidence import Asker, Evidence, Exchange, Failure, Party, Step, Subject
 from validator.ledger import Ledger
 from validator.ledger.budgets import BudgetClass, Reservation, Spent
-from validator.probe.base import Inquiry, Pairs, Probed, hidden
+from validator.probe.base import Inquiry, Pairs, Probed, hidden, made_up_of
 from validator.probe.health import answered_as_usual, is_basic, opinion_due, recalled
 from validator.probe.lanes import Lanes, pausing
 from validator.probe.lessons import Lessons
@@ -27,7 +27,7 @@ from validator.probe.places import Places, Shared, Together, may_have_counted, o
 from validator.probe.reach import Ways
 from validator.probe.recall import Begun, Recall, budget_class
 from validator.protocol.realm import odd_address
-from validator.providers import Provider, made_up_pair, shape_of
+from validator.providers import Provider, shape_of
 from validator.providers.plan import Ask, Auth, Seen, login, ping
 from validator.providers.questions import next_ask
 from validator.registry.base import Transport
@@ -124,7 +124,7 @@ class Probe:
         subject = await self._subject(inquiry, provider, reach, fingerprint)
         known = await recall.known(
             provider=provider, demand=kept, fingerprint=fingerprint, repository=subject.repository, now=now,
-            elsewhere=self._elsewhere(host, recall.seen.other),
+            elsewhere=self._elsewhere(host, recall.seen.other), token=subject.sent_as is SecretKind.IDENTITY_TOKEN,
         )  # fmt: skip
         if inquiry.canary:
             known = replace(known, ever_valid=True, refused_age_s=None)
@@ -167,7 +167,7 @@ class Probe:
         if ask.step is Step.ELSEWHERE:
             other = Host(evidence.known.elsewhere_host)
             client = replace(client, reach=self.ways.reach(other, self.ways.provider(other, None)))
-        login = ask.auth is Auth.PAIR and ask.step in (Step.LOGIN, Step.SCOPED)
+        login = ask.auth in (Auth.PAIR, Auth.REFRESH) and ask.step in (Step.LOGIN, Step.SCOPED)
         if not login:
             async with lane.slot(subject.asker):
                 sent = await self._introspected(ask, client, provider) if ask.step is Step.OPINION else await client.send(ask)
@@ -251,16 +251,13 @@ class Probe:
         return replace(
             subject, username=credential.username, kind=shape.kind, fault=shape.fault, hints=shape.hints, expires_at=shape.expires_at,
             short_lived=shape.short_lived, own=own, no_repeat=shape.no_repeat, introspect=shape.introspect, leave_dead=shape.leave_dead,
+            sent_as=credential.kind,
         )  # fmt: skip
 
     def _pairs(self, inquiry: Inquiry, provider: Provider) -> Pairs:
         said = self.ways.said(inquiry.host)
-
-        def made_up() -> Pair:
-            username, secret = made_up_pair(provider, self.random)
-            return Pair(said.canary.username if said.canary is not None and provider.key != "ngc" else username, secret)
-
-        pairs = Pairs(made_up)
+        canary = said.canary.username if said.canary is not None else ""
+        pairs = Pairs(lambda: made_up_of(inquiry, provider, self.random, canary=canary))
         if inquiry.credential is not None:
             pairs[Party.SUBJECT] = Pair(inquiry.credential.username or provider.default_username, inquiry.credential.secret)
         return pairs

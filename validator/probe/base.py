@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from random import Random
 from typing import Final
 
 from yarl import URL
 
-from validator.credential import Credential, Host
+from validator.credential import Credential, Host, SecretKind
 from validator.evidence import Asker, Demand, Evidence, Party, Step
 from validator.ledger.controls import ControlKey
 from validator.logs import hide_too, hiding
 from validator.protocol.manifest import Platform
 from validator.protocol.reference import Reference
-from validator.providers import Provider
+from validator.providers import Provider, made_up_pair, made_up_token
 from validator.registry.client import Pair
 from validator.sealing import Fingerprint
 from validator.verdict import Reason, Verdict
@@ -83,6 +84,15 @@ def hidden(pairs: Iterable[Pair]) -> Iterator[None]:
         yield
 
 
+def made_up_of(inquiry: Inquiry, provider: Provider, random: Random, *, canary: str) -> Pair:
+    """A pair that no registry can know, of the subject's kind; `canary` is the canary's username, "" if there is none."""
+    credential = inquiry.credential
+    if credential is not None and credential.kind is not SecretKind.PASSWORD:
+        return Pair(credential.username, made_up_token(random))
+    username, secret = made_up_pair(provider, random)
+    return Pair(canary if canary and provider.key != "ngc" else username, secret)
+
+
 def is_loopback(url: URL) -> bool:
     """True for an address literal of this machine, and `localhost`."""
     host = url.host or ""
@@ -94,10 +104,13 @@ def is_loopback(url: URL) -> bool:
         return False
 
 
-def control_key(host: str, demand: Demand, step: Step, repository: str = "") -> ControlKey:
-    """Where a control at `step` is kept that was made under `demand`."""
-    realm = str(demand.realm) if demand.realm is not None else ""
-    return ControlKey(host=host, realm=realm, service=demand.service, scheme=demand.scheme, step=str(step), repository=repository)
+def control_key(host: str, demand: Demand, step: Step, repository: str = "", *, token: bool = False) -> ControlKey:
+    """Where a control at `step` is kept that was made under `demand`.
+
+    A made-up `token` that was traded in says nothing of usernames and passwords, nor they of it.
+    """
+    realm, scheme = str(demand.realm) if demand.realm is not None else "", "refresh" if token else demand.scheme
+    return ControlKey(host=host, realm=realm, service=demand.service, scheme=scheme, step=str(step), repository=repository)
 
 
 def opinion_key(host: str, provider: Provider) -> ControlKey:

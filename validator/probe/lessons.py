@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from validator.credential import SecretKind
 from validator.evidence import Asker, Control, Demand, Evidence, Opinion, Party, Step
 from validator.ledger import Ledger
 from validator.ledger.base.behind import Write
@@ -65,12 +66,12 @@ class Lessons:
         )]  # fmt: skip
 
     def _of_the_controls(self, evidence: Evidence, provider: Provider, now: datetime) -> Iterator[Write]:
-        ledger, traits = self.ledger, provider.traits
+        ledger, traits, token = self.ledger, provider.traits, evidence.subject.sent_as is SecretKind.IDENTITY_TOKEN
         demand, _ = evidence.challenged()
         for exchange in evidence.of(*CONTROLLED, party=Party.CONTROL):
             result = _control_result(read(exchange, traits.rows).meaning)
             if result is not None:
-                key = control_key(self.host, demand or Demand(scheme="basic"), exchange.step, exchange.repository)
+                key = control_key(self.host, demand or Demand(scheme="basic"), exchange.step, exchange.repository, token=token)
                 yield ledger.controls.making(key, result, detail=str(exchange.status or ""), now=now)
         about = evidence.last(Step.OPINION, party=Party.CONTROL)
         if about is not None and about.opinion is not None and about.opinion.opinion is not Opinion.SILENT:

@@ -43,13 +43,13 @@ class Recall:
 
     async def known(
         self, *, provider: Provider, demand: Demand | None, fingerprint: Fingerprint | None, repository: str, now: datetime,
-        elsewhere: tuple[str, URL] | None,
+        elsewhere: tuple[str, URL] | None, token: bool = False,
     ) -> Known:  # fmt: skip
         """Everything that a plan may build on; what is too old is left out."""
         facts = await self.view.facts(self.host, fingerprint) if fingerprint is not None else None
         kept = await self.view.anonymous(self.host, repository) if repository else None
         pace, signs, age_s = provider.pace, self.seen.signs, self.age_s(now)
-        controls, anyone = self._controls(demand, repository, now - timedelta(seconds=pace.control_fresh_s))
+        controls, anyone = self._controls(demand, repository, now - timedelta(seconds=pace.control_fresh_s), token=token)
         anonymous = Control.UNCLEAR
         if kept is not None and now - kept.at <= ANONYMOUS_FRESH:
             anonymous = {AnonymousResult.REFUSED: Control.REFUSED, AnonymousResult.OPEN: Control.ACCEPTED}.get(kept.result, Control.UNCLEAR)
@@ -83,12 +83,12 @@ class Recall:
             return None
         return _unpacked(kept[0], kept[1][0])
 
-    def _controls(self, demand: Demand | None, repository: str, since: datetime) -> tuple[dict[Step, Control], bool]:
+    def _controls(self, demand: Demand | None, repository: str, since: datetime, *, token: bool) -> tuple[dict[Step, Control], bool]:
         """What the controls made from `since` on say of each step, and whether a scoped one was accepted for any repository."""
         found: dict[Step, Control] = {}
         anyone = False
         for step in CONTROLLED if self.seen.controls else ():
-            made = self.seen.controls.get(control_key(self.host, demand if demand is not None else Demand(scheme="basic"), step))
+            made = self.seen.controls.get(control_key(self.host, demand if demand is not None else Demand(scheme="basic"), step, token=token))
             if made is None:
                 continue
             if step is Step.SCOPED:

@@ -8,7 +8,7 @@ from validator.credential import Host
 from validator.evidence import Demand
 from validator.providers.acr import ACR
 from validator.providers.artifactory import ARTIFACTORY
-from validator.providers.base import Introspection, Pace, Provider, Shape, made_up_pair, shape_of
+from validator.providers.base import Introspection, Pace, Provider, Shape, made_up_pair, made_up_token, shape_of
 from validator.providers.cloudsmith import CLOUDSMITH
 from validator.providers.digitalocean import DIGITALOCEAN
 from validator.providers.dockerhub import DOCKERHUB
@@ -35,7 +35,10 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
     GENERIC,
 )  # fmt: skip
 
-__all__ = ["PROVIDERS", "Introspection", "Pace", "Provider", "Shape", "made_up_pair", "provider_for", "provider_named", "shape_of"]
+__all__ = [
+    "PROVIDERS", "Introspection", "Pace", "Provider", "Shape",
+    "made_up_pair", "made_up_token", "provider_for", "provider_named", "shape_of",
+]  # fmt: skip
 
 
 def provider_named(key: str) -> Provider | None:

@@ -16,7 +16,7 @@ from typing import Final
 from pydantic import SecretStr
 from yarl import URL
 
-from validator.credential import Credential, Host, never_matches
+from validator.credential import Credential, Host, SecretKind, never_matches
 from validator.evidence import Demand, OpinionSeen, Step
 from validator.protocol.base import parse_json
 from validator.protocol.errcode import BodyShape
@@ -238,10 +238,13 @@ def shape_of(provider: Provider, credential: Credential, now: datetime) -> Shape
     secret = credential.secret.get_secret_value()
     flaw = next((f for f in credential.flaws if f in (Reason.USERNAME_LOST, Reason.UNREADABLE)), "")
     hints = tuple(f for f in credential.flaws if f != flaw)
-    fault = flaw or common_fault(credential.username, secret, lines_inside=provider.lines_inside)
+    token = credential.kind is SecretKind.IDENTITY_TOKEN
+    fault = flaw or common_fault("" if token else credential.username, secret, lines_inside=provider.lines_inside)
+    if not fault and credential.kind is SecretKind.REGISTRY_TOKEN:
+        fault = Reason.SHORT_LIVED
     if fault:
         return Shape(fault=str(fault), hints=hints)
-    seen = provider.look(credential.username, secret)
+    seen = provider.look(credential.username, secret) if not token else Shape()
     if secret != secret.strip():
         hints = (*hints, "whitespace")
     if credential.written and never_matches(credential.written, credential.scope):
@@ -270,3 +273,8 @@ def made_up_pair(provider: Provider, random: Random) -> tuple[str, SecretStr]:
         return f"validator-control-{random_text(random, 12).lower()}", SecretStr(random_text(random, 40))
     username, secret = provider.made_up(random)
     return username, SecretStr(secret)
+
+
+def made_up_token(random: Random) -> SecretStr:
+    """An identity token that no registry can know; they are opaque, and have no vendor's form."""
+    return SecretStr(random_text(random, 64))

@@ -82,6 +82,7 @@ DOCKERHUB: Final = Provider(
             Says(row="hub 8.15", meaning=Meaning.DENIED, reason=Reason.POLICY_DENIED, steps=_PULLS, statuses=frozenset({403})),
         ),
         scope_blind=True,
+        tokens_doubted=True,
         closed_for_s=MappingProxyType({Reason.THROTTLED: 900.0, Reason.ACCOUNT_LOCKED: 900.0}),
         denied=Reason.HIDDEN_OR_DENIED,
         anonymous_usual=frozenset({Meaning.ACCEPTED}),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
 from yarl import URL
 
+from validator.credential import SecretKind
 from validator.evidence import Asker, Control, Demand, Evidence, Exchange, Opinion, Party, Step
 from validator.protocol.manifest import ManifestKind
 from validator.protocol.scope import pull_scope
@@ -25,6 +26,8 @@ class Auth(StrEnum):
 
     NONE = "none"
     PAIR = "pair"
+    REFRESH = "refresh"
+    """The secret as an OAuth refresh token, in the form of a POST: only what the store says is one."""
     BEARER = "bearer"
     OPINION = "opinion"
 
@@ -44,6 +47,8 @@ class Ask:
     """How many redirects led here."""
     led: bool = False
     """The request that they began with carried an Authorization."""
+    form: tuple[tuple[str, str], ...] = ()
+    """What is sent beside a refresh token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +90,11 @@ class Seen:
     def nobody(self) -> bool:
         """True when nothing is sent: no credential, or an empty secret, which pulls anonymously."""
         return self.evidence.subject.anonymous or self.evidence.subject.fault == Reason.EMPTY_SECRET.value
+
+    @property
+    def is_token(self) -> bool:
+        """True when the secret is an identity token: nothing can be done with it but to trade it in at a realm."""
+        return self.evidence.subject.sent_as is SecretKind.IDENTITY_TOKEN
 
     @property
     def image(self) -> bool:
@@ -150,7 +160,21 @@ def login(seen: Seen, party: Party, step: Step = Step.LOGIN, wait_s: float = 0.0
         return Ask(step=Step.LOGIN, party=party, method="GET", url=seen.plan.registry / "v2/", auth=auth, wait_s=wait_s)
     scope = pull_scope(subject.repository) if step is Step.SCOPED else seen.plan.provider.login_scope
     repository = subject.repository if step is Step.SCOPED else ""
+    if seen.is_token and party is not Party.ANONYMOUS:
+        return _traded_in(seen.demand, scope, Ask(step=step, party=party, method="POST", url=URL(), repository=repository, wait_s=wait_s))
     return Ask(step=step, party=party, method="GET", url=token_url(seen.demand, scope), auth=auth, repository=repository, wait_s=wait_s)
+
+
+CLIENT_ID: Final = "docker"
+"""To whom docker had the identity token given: OAuth binds a refresh token to that client (RFC 6749, 6)."""
+
+
+def _traded_in(demand: Demand, scope: str, ask: Ask) -> Ask:
+    """The token request of an identity token: what a GET has in its query stands in the form (distribution's oauth.md)."""
+    asked = token_url(demand, scope)
+    form = [("grant_type", "refresh_token"), ("client_id", CLIENT_ID)]
+    form += [(name, asked.query[name]) for name in ("service", "scope") if name in asked.query]
+    return replace(ask, url=asked.without_query_params("service", "scope"), auth=Auth.REFRESH, form=tuple(form))
 
 
 def manifest(seen: Seen, party: Party, *, get: bool = False, digest: str = "", token: bool = True) -> Ask:

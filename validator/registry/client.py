@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import quote_plus
+from urllib.parse import urlencode
 
 from aiohttp import encode_basic_auth
 from pydantic import SecretStr
@@ -28,7 +28,7 @@ from validator.protocol.retry_after import retry_after_s
 from validator.protocol.token import TokenAnswer, bearer_life_s, parse_token_answer
 from validator.providers.plan import Ask, Auth
 from validator.registry.base import FORM, Answer, NetworkFault, Request, Transport
-from validator.registry.reach import Reach, bearer_demand
+from validator.registry.reach import Reach, bearer_demand, redirect_target
 
 SMALL_CAP: Final = 64 * 1024
 MANIFEST_CAP: Final = 4 * 1024 * 1024
@@ -109,6 +109,9 @@ class RegistryClient:
             case Auth.BEARER:
                 bearer = self.bearers.kept.get((ask.party, ask.repository))
                 return headers, {"Authorization": SecretStr(f"Bearer {bearer.get_secret_value()}")} if bearer is not None else {}, None
+            case Auth.REFRESH:
+                fields = (*ask.form, ("refresh_token", self.pairs[ask.party].secret.get_secret_value()))
+                return headers | {"Content-Type": FORM}, {}, SecretStr(urlencode(fields))
             case Auth.OPINION:
                 return self._introspection(ask, headers)
 
@@ -118,8 +121,7 @@ class RegistryClient:
         headers |= about.headers
         secret = self.pairs[ask.party].secret.get_secret_value()
         if about.send == "form":
-            headers["Content-Type"] = FORM
-            return headers, {}, SecretStr(f"{about.field_name}={quote_plus(secret)}")
+            return headers | {"Content-Type": FORM}, {}, SecretStr(urlencode({about.field_name: secret}))
         if about.send == "header":
             return headers, {about.header: SecretStr(secret)}, None
         return headers, {"Authorization": SecretStr(f"Bearer {secret}")}, None
@@ -230,12 +232,12 @@ class RegistryClient:
     def _redirect(self, ask: Ask, url: URL, answer: Answer, seen: Exchange) -> Exchange:
         """Where a redirect leads, if it may be followed: registries/README.md 3.2."""
         location = answer.values("location")
-        target = _target(location[0], url) if len(location) == 1 and not holds_secret(location[0]) else None
+        target = redirect_target(location[0], url) if len(location) == 1 and not holds_secret(location[0]) else None
         if target is None:
             return replace(seen, failure=Failure.UNSAFE_REDIRECT)
         if ask.step not in (Step.LOGIN, Step.SCOPED) and target.scheme == "https" and self._unsafe_literal(target):
             return replace(seen, failure=Failure.UNSAFE_ADDRESS)
-        if ask.hops >= _hops(ask.step) or not self._may_follow(ask.step, url, target):
+        if ask.hops >= _hops(ask.step) or ask.auth is Auth.REFRESH or not self._may_follow(ask.step, url, target):
             return replace(seen, failure=Failure.UNSAFE_REDIRECT)
         return replace(seen, next_url=target)
 
@@ -264,22 +266,6 @@ class RegistryClient:
 def shown_url(url: URL) -> str:
     """`url` as it may be shown: no userinfo, query or fragment."""
     return str(url.with_query(None).with_fragment(None).with_user(None))
-
-
-_ODD: Final = re.compile(r"[\x00-\x20\x7f\\]")
-
-
-def _target(location: str, here: URL) -> URL | None:
-    if not location or len(location) > 8192 or _ODD.search(location):
-        return None
-    try:
-        target = here.join(URL(location, encoded=True))
-        if target.raw_host is not None and target.raw_host.isascii():
-            target = target.with_host(target.raw_host.lower())
-        usable = target.scheme in ("http", "https") and bool(target.raw_host) and target.raw_user is None and target.raw_password is None
-        return target.with_fragment(None) if usable and target.port else None
-    except ValueError:
-        return None
 
 
 def _hops(step: Step) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from yarl import URL
 
@@ -63,3 +65,20 @@ def bearer_demand(reach: Reach, realm: URL, service: str, scope: str, error: str
     """A Bearer challenge with its realm judged by the rules of `reach`: they may have changed since it was kept."""
     fault = judge_realm(realm, registry=reach.registry, listed=reach.listed, plain_http=reach.plain_http, exact=reach.exact)
     return Demand(scheme="bearer", realm=realm, service=service, scope=scope, error=error, fault=None if fault is None else Failure(fault.value))
+
+
+_ODD: Final = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+def redirect_target(location: str, here: URL) -> URL | None:
+    """Where a `Location` seen at `here` leads, its host in lower case; None if it is nothing that could be asked."""
+    if not location or len(location) > 8192 or _ODD.search(location):
+        return None
+    try:
+        target = here.join(URL(location, encoded=True))
+        if target.raw_host is not None and target.raw_host.isascii():
+            target = target.with_host(target.raw_host.lower())
+        usable = target.scheme in ("http", "https") and bool(target.raw_host) and target.raw_user is None and target.raw_password is None
+        return target.with_fragment(None) if usable and target.port else None
+    except ValueError:
+        return None

@@ -75,6 +75,10 @@ class CredentialStore(Protocol):
         """Every credential (of `user`), by user and name, one secret at a time. Close it with `aclosing`."""
         ...
 
+    async def as_kubelet(self, user: str) -> tuple[Credential | UnreadableRow | BrokenPullSecret, ...]:
+        """What a kubelet is given of what `user` has stored, in its order."""
+        ...
+
     async def get(self, user: str, name: str) -> Credential | UnreadableRow | None:
         """The credential of this name, or None."""
         ...

@@ -80,6 +80,10 @@ class SqliteStore:
                 return
             after = (page[-1].user, page[-1].name)
 
+    async def as_kubelet(self, user: str) -> tuple[Credential | UnreadableRow, ...]:
+        """All of them: each becomes a key of the pull secret."""
+        return tuple([one async for one in self.credentials(user)])
+
     async def get(self, user: str, name: str) -> Credential | UnreadableRow | None:
         """The credential of this name, or None."""
 
@@ -173,7 +177,7 @@ class SqliteStore:
         try:
             username, secret = unseal(row.username, self._keys), unseal(row.secret, self._keys)
         except Unreadable as error:
-            return UnreadableRow(user=row.user, name=row.name, scope=scope, why=str(error))
+            return UnreadableRow(user=row.user, name=row.name, scope=scope, why=str(error), written=row.written)
         return Credential(
             user=row.user,
             name=row.name,

@@ -268,10 +268,11 @@ class Sweep:
             await alert(Alert.LONG_UNKNOWN, f"{host} {self.probe.now():%Y-%m-%d}", text)
         async with aclosing(self.ledger.plans.rows(sweep.id, UNREADABLE)) as rows:
             unreadable = [f"{row.user} {row.name}" async for row in rows]
+        perhaps = "." if self.store.read_only else "; is this the right master key?"
         for subject in unreadable[:SHOWN]:
-            await alert(Alert.UNREADABLE, subject, "its stored row cannot be decrypted; is this the right master key?")
+            await alert(Alert.UNREADABLE, subject, f"its stored row cannot be read{perhaps}")
         if len(unreadable) > SHOWN:
-            await alert(Alert.UNREADABLE, "", f"{len(unreadable)} stored rows cannot be decrypted; is this the right master key?")
+            await alert(Alert.UNREADABLE, "", f"{len(unreadable)} stored rows cannot be read{perhaps}")
         for host in book.anyone:
             await alert(Alert.ANYONE, host, "it refused made-up secrets, and accepts them now; nothing can be proven there.")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from validator.credential import SecretKind
 from validator.evidence import Asker, Control, Evidence, Failure, Opinion, Party, Step
 from validator.verdict.base import Reason
 from validator.verdict.controls import (
@@ -53,6 +54,8 @@ class Findings:
     no_such_host_for_days: bool = False
     demand_fault: Reason | None = None
     has_demand_fault: bool = False
+    unusable: bool = False
+    """The registry wants a username and password, and all that is stored is a token to be traded in."""
     open_registry: bool = False
     secret: Meaning | None = None
     secret_reason: Reason | None = None
@@ -101,7 +104,7 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
     pull = pull_reading(evidence, traits)
     opinion = opinion_of(evidence)
     in_words = secret.reason in (Reason.EXPIRED, Reason.REVOKED, Reason.OWNER_DISABLED)
-    sweep = subject.asker is Asker.SWEEP
+    sweep, token = subject.asker is Asker.SWEEP, subject.sent_as is SecretKind.IDENTITY_TOKEN
     pings = [read(e, traits.rows) for e in evidence.of(Step.PING)]
     ended = [p for p in pings if p.meaning is not Meaning.ON]
     demand, _ = evidence.challenged()
@@ -116,6 +119,7 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
         no_such_host_for_days=known.nxdomain_age_s is not None and known.nxdomain_age_s >= DAY_S / 2 and not known.ever_valid,
         demand_fault=Reason(demand.fault.value) if demand is not None and demand.fault is not None else None,
         has_demand_fault=demand is not None and demand.fault is not None,
+        unusable=token and demand is not None and demand.scheme == "basic",
         open_registry=bool(ended) and ended[-1].meaning is Meaning.OPEN,
         secret=secret.meaning if secret.row else None,
         secret_reason=secret.reason,
@@ -123,7 +127,7 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
         decided=sweep or refusals >= 2 or in_words or _past_end(evidence) or not traits.repeat or subject.no_repeat,
         in_words=in_words,
         past_end=_past_end(evidence),
-        fresh=is_fresh(evidence),
+        fresh=is_fresh(evidence) and not (token and traits.tokens_doubted),
         ill=known.ill or _signs_of_illness(evidence, traits),
         opinion=opinion.opinion if opinion else None,
         opinion_why=opinion.why if opinion else "",

@@ -86,6 +86,8 @@ class Says:
     basic_login: bool | None = None
     """True: the login went to the registry itself (a Basic registry)."""
     grant: bool | None = None
+    traded_in: bool | None = None
+    """True: the login traded in an identity token, by POST."""
     manifest: frozenset[str] | None = None
     sign: bool | None = None
     authorized: bool | None = None
@@ -103,6 +105,7 @@ class Says:
             and (self.text is None or self.text.search(exchange.text) is not None)
             and (self.demands is None or self.demands == demand or (self.demands == "any" and demand in ("basic", "bearer")))
             and (self.basic_login is None or self.basic_login == (exchange.step is Step.LOGIN and exchange.url.endswith("/v2/")))
+            and (self.traded_in is None or self.traded_in == (exchange.method == "POST"))
             and (self.grant is None or self.grant == (exchange.grant is not None))
             and (self.manifest is None or (exchange.manifest.kind if exchange.manifest else "none") in self.manifest)
             and (self.sign is None or self.sign == exchange.registry_sign)
@@ -172,6 +175,8 @@ READ: Final[tuple[Says, ...]] = (
     Says(row="7.34 403", meaning=Meaning.UNKNOWN, reason=Reason.WAF_BLOCK, steps=LOGINS | PULLS, statuses=_at(403), shapes=frozenset({BodyShape.HTML})),
     Says(row="7.33", meaning=Meaning.DENIED, reason=Reason.AMBIGUOUS_REFUSAL, steps=LOGINS, statuses=_at(403), shapes=JSON_SHAPED),
     Says(row="7.33 text", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=LOGINS, statuses=_at(403)),
+    # OAuth says so of a token that is dead, and also of one that another client was given (RFC 6749, 5.2)
+    Says(row="oauth grant", meaning=Meaning.DENIED, steps=LOGINS, statuses=_at(400), codes=frozenset({"invalid_grant"}), traded_in=True),
     Says(row="7.35", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=LOGINS),
     # the manifest (7.37-7.44)
     Says(row="7.44 schema 1", meaning=Meaning.UNSUPPORTED, reason=Reason.UNSUPPORTED_MANIFEST, steps=PULLS, statuses=_at(200),

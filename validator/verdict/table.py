@@ -12,6 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from validator.credential import SecretKind
 from validator.evidence import Control, Evidence, Failure, Opinion, Party, Step
 from validator.verdict.base import Hint, Level, Outcome, Reason, Verdict
 from validator.verdict.controls import opinion_of
@@ -65,6 +66,7 @@ TABLE: Final[tuple[Row, ...]] = (
     row("7.17", X, Reason.UNSAFE_REDIRECT, secret=None, way_meaning=Meaning.ON),
     row("7.22", X, None, secret=None, has_demand_fault=True),
     row("7.18b", U, Reason.ANONYMOUS_REGISTRY, secret=None, open_registry=True),
+    row("3.1 basic", X, Reason.PROTOCOL, secret=None, unusable=True),
     row("never asked", X, Reason.BUDGET_SPENT, secret=None),
     # the login could not be heard (7.7-7.17, 7.29, 7.31, 7.34, 7.35)
     row("7.29-7.35", X, None, secret=Meaning.UNKNOWN),
@@ -115,6 +117,8 @@ def decide(evidence: Evidence, traits: Traits | None = None, own: tuple[Row, ...
     fault = findings.fault
     if fault:
         outcome = Outcome.UNKNOWN if fault in _FAULTS_NOT_THE_USERS else Outcome.MISCONFIGURED
+        if evidence.subject.sent_as is SecretKind.REGISTRY_TOKEN and fault == Reason.SHORT_LIVED:
+            outcome = Outcome.UNPROVABLE
         verdict = Verdict(outcome=outcome, reason=Reason(fault), row="shape")
     elif findings.nobody:
         verdict = Verdict(outcome=Outcome.UNPROVABLE, reason=Reason.ANONYMOUS_REGISTRY, row="no credential")

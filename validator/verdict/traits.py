@@ -39,6 +39,8 @@ class Traits:
     kinds_that_die_soon: frozenset[str] = frozenset()
     kinds_of_no_person: frozenset[str] = frozenset()
     """Kinds that belong to an organisation or a project: nobody is told of "your key"."""
+    tokens_doubted: bool = False
+    """What this vendor says of an identity token is not known well enough to call one dead (Docker Hub)."""
     closed_for_s: Mapping[Reason, float] = field(default_factory=lambda: MappingProxyType({}))
     """How long the registry is left alone after an answer with this reason, at least; in seconds."""
     wait_s: Mapping[Reason, float] = field(default_factory=lambda: MappingProxyType({}))

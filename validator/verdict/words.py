@@ -102,7 +102,7 @@ WORDS: Final = MappingProxyType({
     Reason.BUDGET_SPENT: ("Our own limit on logins at this registry is used up for now.", "Ask again later; it protects the address from a ban"),
     Reason.REGISTRY_ILL: ("The registry refuses what it should accept, so its no to this secret says nothing.", _LATER),
     Reason.ROTATED: ("The credential changed while it was looked at.", "Ask again"),
-    Reason.UNREADABLE: ("The stored credential cannot be decrypted.", "The operator checks the master key; nothing is known against the credential"),
+    Reason.UNREADABLE: ("The stored credential cannot be read.", "The operator checks the store and its master key; nothing is known against the credential"),
     Reason.DISABLED_BY_OPERATOR: ("The operator told us not to ask this registry.", "Nothing to do"),
     Reason.NODE_CREDENTIALS_POSSIBLE: ("No stored credential matches, but the nodes may bring their own.", "Check the nodes' own access"),
     Reason.UNRENDERED: ("The image's name still holds a template.", "Render the workflow first, or give the variable a value"),

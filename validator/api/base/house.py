@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -62,12 +61,9 @@ class House:
         """The clock of durations."""
         return self.probe.monotonic
 
-    async def held(self, user: str | None) -> list[Held]:
-        """What `user` has stored; None: nobody, who has nothing."""
-        if user is None:
-            return []
-        async with aclosing(self.store.credentials(user)) as stored:  # type: ignore[type-var]  # the Protocol says AsyncIterator, each store is a generator
-            return [one async for one in stored]
+    async def held(self, user: str | None) -> tuple[Held, ...]:
+        """What a kubelet is given of what `user` has stored; None: nobody, who has nothing."""
+        return await self.store.as_kubelet(user) if user is not None else ()
 
 
 def _without_everywhere(settings: Settings) -> Settings:

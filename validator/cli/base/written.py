@@ -21,6 +21,7 @@ from validator.probe.reach import provider_of
 from validator.protocol.base import shown_text
 from validator.reporting import Finding, Result, junit, sarif
 from validator.status import State
+from validator.stores.base import UnreadableRow
 from validator.sweep.base import Report
 from validator.sweep.shown import lane_json, left_json, pieces
 from validator.verdict import Reason
@@ -45,11 +46,14 @@ def may_write(output: Path | None) -> None:
 
 async def write_report(app: App, report: Report, format_: ReportFormat, output: Path | None) -> None:
     """The report, whole or not at all. Raises StoreError, StoreLost."""
+    perhaps = "." if app.opened.store.read_only else "; is this the master key it was sealed under?"
     async with aclosing(app.opened.ledger.plans.rows(report.sweep, LEFT_OVER)) as rows:
         async for row in rows:
             if row.left_over == "unreadable":
                 who = f"{shown_text(row.name)} of {shown_text(row.user)}"
-                say(f"validator: the stored credential {who} cannot be decrypted; is this the master key it was sealed under?")
+                found = await app.opened.store.get(row.user, row.name)
+                why = found.why if isinstance(found, UnreadableRow) else "it was changed meanwhile"
+                say(f"validator: the stored credential {who} cannot be read: {why}{perhaps}")
     with tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8") as draft:
         try:
             async for text in _texts(app, report, format_):

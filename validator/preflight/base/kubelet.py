@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Final
 
 from validator.config import AuthsKey
-from validator.credential import DOCKER_HUB, Credential, Host, UnreadableRegistry, canonical_host, kubelet_order
+from validator.credential import DOCKER_HUB, Host, UnreadableRegistry, canonical_host, kubelet_order
 from validator.preflight.base.values import Held, Stored, Tried
 from validator.protocol.reference import Reference
 from validator.stores.base import BrokenPullSecret
@@ -60,7 +60,7 @@ def auths_of(credential: Stored, written_as: AuthsKey) -> str:
     scope = credential.scope
     match written_as:
         case AuthsKey.AS_WRITTEN:
-            return (credential.written if isinstance(credential, Credential) else "") or str(scope)
+            return credential.written or str(scope)
         case AuthsKey.OSMO:
             return f"registry-1.{scope}" if scope.host == DOCKER_HUB else str(scope)
         case AuthsKey.DOCKER | AuthsKey.AUTO:
