@@ -15,7 +15,7 @@ KEYS = {"cold_ms", "cold_bound_ms", "depth", "requests", "warm_p99_ms", "warm_rp
 
 
 def test_a_short_run_says_all_that_a_long_one_says(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--rounds", "1", "--rps", "20", "--seconds", "0.5", "--identical", "50", "--deadline", "1", "--requests", "100"])
+    main(["--rounds", "1", "--rps", "20", "--seconds", "0.5", "--identical", "50", "--deadline", "3", "--requests", "100"])
     said = capsys.readouterr().out
     found = json.loads(said.splitlines()[-1])
     assert found.keys() >= KEYS
