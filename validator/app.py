@@ -6,9 +6,9 @@ import asyncio
 import getpass
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import SystemRandom
@@ -17,7 +17,7 @@ from typing import Final, cast
 from yarl import URL
 
 from validator.config import AuthsKey, Settings
-from validator.credential import Credential
+from validator.credential import DOCKER_HUB, Credential
 from validator.errors import ConfigError, StoreError, UsageError
 from validator.evidence import Exchange
 from validator.ledger import Embedded, Ledger, open_embedded
@@ -29,7 +29,7 @@ from validator.registry.proxy import ProxyRules, proxy_rules
 from validator.registry.transport import AiohttpTransport
 from validator.sealing import Fingerprinter
 from validator.stores.base import BrokenPullSecret, CredentialStore, UnreadableRow, WritableStore
-from validator.stores.dockerconfig import DockerConfigStore
+from validator.stores.dockerconfig import HUB_SERVER, DockerConfigStore
 from validator.stores.sqlite import SqliteStore
 from validator.telling import Letters, Teller, channels_of
 
@@ -117,6 +117,28 @@ async def open_store(
         yield Opened(embedded.ledger, store, embedded.keys.fingerprinter, embedded.ledger.durable, warning)
 
 
+async def held_as_docker(opened: Opened, user: str, domains: Sequence[str]) -> tuple[Credential | UnreadableRow, ...]:
+    """What docker would log in with for images of these registries, each under a key that no other registry's image matches.
+
+    Raises UsageError where no docker config is the store, or it is not this user's.
+    """
+    store = opened.store
+    if not isinstance(store, DockerConfigStore):
+        raise UsageError("--as docker is about a docker config: name one by --store dockerconfig:PATH.")
+    _belongs_to(store, user)
+    found = [(domain, await store.as_docker(domain)) for domain in domains]
+    return tuple(replace(one, written=HUB_SERVER if domain == DOCKER_HUB else domain) for domain, one in found if one is not None)
+
+
+def _belongs_to(store: DockerConfigStore, user: str) -> None:
+    """Without this, every private image of another user would be called denied."""
+    if user != store.owner:
+        raise UsageError(
+            f"the docker config {store.path} holds the credentials of {store.owner} and of nobody else; leave --user out, or say "
+            "whose it is by VALIDATOR_USER."
+        )
+
+
 async def held_by(settings: Settings, opened: Opened, user: str) -> tuple[Credential | UnreadableRow | BrokenPullSecret, ...]:
     """What a kubelet is given of what `user` has stored, in its order.
 
@@ -124,11 +146,8 @@ async def held_by(settings: Settings, opened: Opened, user: str) -> tuple[Creden
     store, and it is not this user's.
     """
     store = opened.store
-    if isinstance(store, DockerConfigStore) and user != store.owner:  # without this, every private image would be called denied
-        raise UsageError(
-            f"the docker config {store.path} holds the credentials of {store.owner} and of nobody else; leave --user out, or say "
-            "whose it is by VALIDATOR_USER."
-        )
+    if isinstance(store, DockerConfigStore):
+        _belongs_to(store, user)
     path = store_path(settings) or data_folder() / "validator.db"
     if isinstance(store, DockerConfigStore) or opened.durable or not path.exists():
         return await store.as_kubelet(user)
@@ -206,4 +225,4 @@ def _probe(
     )
 
 
-__all__ = ["App", "Opened", "StoreError", "auths_key", "held_by", "open_app", "open_store", "open_teller", "store_path"]
+__all__ = ["App", "Opened", "StoreError", "auths_key", "held_as_docker", "held_by", "open_app", "open_store", "open_teller", "store_path"]

@@ -251,3 +251,44 @@ async def test_the_default_file_is_the_homes_and_belongs_to_one_user(cli: Cli) -
         result = await cli.run("preflight", f"{registry.host}/team/app", "--store", "dockerconfig:", "--user", "bob")
         assert (result.code, result.out) == (2, "")
         assert "holds the credentials of ada and of nobody else" in result.err
+
+
+async def test_preflight_as_docker_takes_tokens_and_programs_and_looks_up_once(cli: Cli) -> None:
+    async with Scripted({}) as token, Scripted({}) as helped, Scripted({}) as path, Scripted(dict(PUBLIC)) as gone, Scripted({}) as broken:
+        cli.registries = {host: said for one in (token, helped, path, gone, broken) for host, said in one.settings().items()}
+        kept = json.dumps({"Username": USERNAME, "Secret": SECRET})
+        program(cli, "own", f"echo '{kept}'")
+        program(cli, "bad", "exit 1")
+        log_in(
+            cli, {token.host: {"identitytoken": SECRET}, f"{path.host}/team/app": {"auth": AUTH}, "*.0.0.1": {"auth": AUTH}},
+            credHelpers={helped.host: "own", broken.host: "bad"},
+        )  # fmt: skip
+        images = [f"{one.host}/team/app" for one in (token, helped, path, gone, broken)]
+        shown = (await cli.run("preflight", "--as", "docker", *images, "--format", "json")).shown["images"]
+        assert [(one["outcome"], one["reason"], one["via"]) for one in shown] == [
+            ("pullable", "pull_ok", token.host),
+            ("pullable", "pull_ok", helped.host),
+            ("pullable", "pull_ok", f"{path.host}/team/app"),  # docker takes a key for its host
+            ("pullable", "public", None),
+            ("unknown", "unreadable", None),
+        ]
+        assert (token.count("t+"), token.count("L+", "T+")) == (1, 0)
+
+
+async def test_preflight_as_docker_looks_docker_hub_up_by_its_one_key(cli: Cli) -> None:
+    async with Scripted({}) as registry:
+        [said] = registry.settings().values()
+        cli.registries = {"docker.io": {**said, "provider": "dockerhub", "endpoint": f"http://{registry.host}"}}
+        told = {}
+        for key in ("docker.io", "https://index.docker.io/v1/"):
+            log_in(cli, {key: {"auth": AUTH}})
+            told[key] = [
+                (await cli.run("preflight", "acme/app", "--format", "json", *words)).shown["images"][0]["reason"] for words in ([], ["--as", "docker"])
+            ]  # fmt: skip
+        assert told == {"docker.io": ["pull_ok", "no_credential"], "https://index.docker.io/v1/": ["pull_ok", "pull_ok"]}
+
+
+async def test_as_docker_is_about_a_docker_config_alone(cli: Cli) -> None:
+    result = await cli.run("preflight", "--as", "docker", "reg.test/app")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "validator: --as docker is about a docker config: name one by --store dockerconfig:PATH.\n"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -30,6 +32,13 @@ if TYPE_CHECKING:
     from validator.workload import Workload
 
 
+class Puller(StrEnum):
+    """Who will pull the images."""
+
+    KUBELET = "kubelet"
+    DOCKER = "docker"
+
+
 class Unknown(StrEnum):
     """What an image that nothing is known of means for the exit code."""
 
@@ -51,6 +60,9 @@ def preflight(
         str | None, typer.Option("--platform", help="The nodes' platform, such as linux/amd64, or its name in the settings.", metavar="P")
     ] = None,
     deadline: Annotated[float | None, typer.Option("--deadline", help="Seconds; what is not known by then is unknown.", metavar="S")] = None,
+    as_: Annotated[
+        Puller, typer.Option("--as", help="Who pulls; docker takes identity tokens and credential helpers of a docker config, too.")
+    ] = Puller.KUBELET,
     on_unknown: Annotated[Unknown | None, typer.Option("--on-unknown", help="Exit code for unknown: 3, 0 or 1.")] = None,
     format_: ReportFormatOption = ReportFormat.TEXT,
     plain_http: PlainHttp = None,
@@ -62,7 +74,7 @@ def preflight(
     """Say for every IMAGE whether a cluster will pull it with this user's credentials, and if not, why."""
     allowed = Leave(plain_http or (), allow_private or (), realm_host or (), ca_file or ())
     asked = guarded(lambda: _asked(images or [], workflow or [], set_ or [], set_string or [], platform, deadline, allowed))
-    shown, code = run(lambda: _preflight(asked, user, on_unknown, format_, ephemeral=ephemeral))
+    shown, code = run(lambda: _preflight(asked, user, on_unknown, format_, as_docker=as_ is Puller.DOCKER, ephemeral=ephemeral))
     put(shown)
     leave(code)
 
@@ -133,9 +145,12 @@ def _workload(file: str, values: dict[str, str], strings: dict[str, str]) -> Wor
     return read_workload(text, file, values=values, strings=strings)
 
 
-async def _preflight(asked: _Asked, user: str | None, on_unknown: Unknown | None, format_: ReportFormat, *, ephemeral: bool) -> tuple[str, int]:
-    from validator.app import auths_key, held_by, open_app
+async def _preflight(
+    asked: _Asked, user: str | None, on_unknown: Unknown | None, format_: ReportFormat, *, as_docker: bool, ephemeral: bool
+) -> tuple[str, int]:  # fmt: skip
+    from validator.app import auths_key, held_as_docker, held_by, open_app
     from validator.cli.base.options import this_user
+    from validator.config import AuthsKey
     from validator.preflight import Preflight
 
     owner, settings = this_user(user), asked.settings
@@ -143,8 +158,9 @@ async def _preflight(asked: _Asked, user: str | None, on_unknown: Unknown | None
     async with open_app(settings, ephemeral=ephemeral, must_keep=False) as app:
         if app.opened.warning:
             say(f"validator: {app.opened.warning}")
-        held = await held_by(settings, app.opened, owner)
-        async with Preflight(app.probe, auths_key(settings), makes_controls=False) as preflight:
+        held = await (held_as_docker(app.opened, owner, _domains(asked.wanted)) if as_docker else held_by(settings, app.opened, owner))
+        keys = AuthsKey.AS_WRITTEN if as_docker else auths_key(settings)
+        async with Preflight(app.probe, keys, makes_controls=False) as preflight:
             told = await preflight.foretell(asked.wanted, held, deadline_s=asked.deadline_s)
     took_ms = (time.monotonic() - started) * 1000
     return _written(told, took_ms, format_), _code(told, Unknown(on_unknown or settings.preflight.on_unknown.value))
@@ -166,6 +182,17 @@ def _written(told: Foretelling, took_ms: float, format_: ReportFormat) -> str:
             return sarif("preflight", __version__, findings(told))
         case never:
             assert_never(never)
+
+
+def _domains(wanted: Sequence[Wanted]) -> tuple[str, ...]:
+    """The registries of the images, as they are written."""
+    from validator.protocol.reference import InvalidReference, parse_reference
+
+    domains: list[str] = []
+    for one in wanted:
+        with suppress(InvalidReference):
+            domains.append(parse_reference(one.image).domain)
+    return tuple(dict.fromkeys(domains))
 
 
 def _hosts(images: list[str]) -> tuple[str, ...]:
