@@ -140,7 +140,7 @@ def opening(tmp_path: Path, blank: Path) -> Open:
             "registries": hosts,
             "api": {"port": 0, **(api or {})},
         }
-        settings = Settings.model_validate(said | more)
+        settings = Settings.model_validate({**said, **more})
         async with AsyncExitStack() as stack:
             house = await stack.enter_async_context(open_house(settings))
             url = await stack.enter_async_context(listening(application(house), house))

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.api.conftest import Open, Service
 from tests.cases.scripted import Say, Scripted, err
+from validator.config import Canary, RegistrySettings
+from validator.config.base import HostName
+from validator.sweep import Sweep
 
 HONEST = {"L!": err("UNAUTHORIZED"), "T!": err("UNAUTHORIZED")}
 
@@ -27,7 +33,7 @@ async def test_a_sweep_is_started_and_told(opening: Open) -> None:
         token = await service.token("admin")
         answer = await service.post("/v1/sweeps", {}, token)
         name = answer.body["sweep"]
-        assert (answer.status, answer.headers["Location"], answer.body["state"]) == (202, f"/v1/sweeps/{name}", "running")
+        assert (answer.status, answer.headers["Location"], answer.body) == (202, f"/v1/sweeps/{name}", {"sweep": name})
         shown = await ended(service, token, name)
         assert (shown["state"], shown["totals"], len(shown["credentials"])) == ("finished", {"valid": 2}, 2)
         assert shown["registries"][0]["registry"] == registry.host
@@ -63,15 +69,21 @@ async def test_a_second_one_waits_for_the_first(opening: Open) -> None:
         assert (await service.post("/v1/sweeps", {"registry": "nvcr.io"}, token)).status == 202
 
 
-async def test_a_stop_of_the_service_stops_its_sweep(opening: Open) -> None:
+async def test_a_stop_of_the_service_stops_its_sweep_which_may_go_on(opening: Open) -> None:
     async with Scripted({**HONEST, "L+": Say(200, delay_s=30)}) as registry:
         async with opening(registries=registry.settings()) as service:
             await service.keep("ann", "key", registry.host)
-            await service.post("/v1/sweeps", {}, await service.token("admin"))
+            name = (await service.post("/v1/sweeps", {}, await service.token("admin"))).body["sweep"]
             while not registry.count("L+"):
                 await asyncio.sleep(0.01)
-            past = service.house.sweeping.past
-        assert [one.state for one in past.values()] == ["stopped"]
+            folder = Path(service.house.ledger._database.path).parent
+        del registry.script["L+"]
+        async with opening(registries=registry.settings(), store=f"sqlite:///{folder}/validator.db", key_file=folder / "master.key") as service:
+            service._names.append("of the first")
+            token = await service.token("admin")
+            assert (await service.get(f"/v1/sweeps/{name}", token)).body["state"] == "stopped"
+            assert (await service.post("/v1/sweeps", {}, token)).body == {"sweep": name}, "the same goes on"
+            assert (await ended(service, token, name))["totals"] == {"valid": 1}
 
 
 async def test_bad_filters_are_400(service: Service) -> None:
@@ -81,18 +93,18 @@ async def test_bad_filters_are_400(service: Service) -> None:
 
 
 async def test_a_fault_of_a_sweep_is_its_state_and_not_the_services_end(service: Service) -> None:
-    def broken(name: str) -> Any:
-        class Broken:
-            async def run(self, **_: object) -> None:
-                raise RuntimeError("boom")
-
-            def stop(self) -> None:
-                return
-
-        return Broken()
-
-    service.house.sweeping.make = broken
     token = await service.token("admin")
-    name = (await service.post("/v1/sweeps", {}, token)).body["sweep"]
-    assert (await ended(service, token, name))["state"] == "failed"
-    assert (await service.get("/healthz")).status == 200
+    with pytest.MonkeyPatch.context() as patch:
+
+        async def end(*_: object) -> None:
+            raise RuntimeError("boom")
+
+        patch.setattr(Sweep, "_end", end)
+        name = (await service.post("/v1/sweeps", {}, token)).body["sweep"]
+        assert (await ended(service, token, name))["state"] == "failed"
+    assert (await service.post("/v1/sweeps", {}, token)).status == 202
+    service.house.settings.registries[HostName("x.test")] = RegistrySettings(canary=Canary(username="u", secret_file=Path("/none")))
+    while service.house.sweeping._job is not None:
+        await asyncio.sleep(0.01)
+    answer = await service.post("/v1/sweeps", {}, token)
+    assert (answer.status, answer.kind) == (503, "not_ready"), "it cannot begin"

@@ -11,7 +11,7 @@ from validator.api.base.house import House
 from validator.api.base.problem import Kind, Problem
 from validator.api.base.route import Call, Route
 from validator.api.base.sweeping import Sweeping
-from validator.api.base.watch import CALLER, watching
+from validator.api.base.watch import CALLER, prepared, watching
 from validator.api.check import ROUTES as CHECK
 from validator.api.credentials import ROUTES as CREDENTIALS
 from validator.api.health import OPEN, metrics_route
@@ -35,6 +35,7 @@ def routes_of(*, metrics_open: bool = False) -> tuple[Route, ...]:
 def application(house: House) -> web.Application:
     """The application; whoever runs it closes `house`."""
     made = web.Application(middlewares=[watching(house)])
+    made.on_response_prepare.append(prepared)
     for route in routes_of(metrics_open=house.settings.api.metrics_open):
         made.router.add_route(route.method, route.path, _answering(house, route))
         if route.method == "GET":

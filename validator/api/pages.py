@@ -139,7 +139,7 @@ async def _seen(call: Call, caller: Caller) -> dict[str, Any]:
     seen = await call.house.overviews.of(user)
     return {
         "user": user, "may_choose": caller.only is None, "overview": seen, "registries": await registries(call.house, caller),
-        "sweeps": visible(call.house, caller)[:20], "signed_in": any(COOKIE in name for name in call.request.cookies),
+        "sweeps": await visible(call.house, caller, 20), "signed_in": any(COOKIE in name for name in call.request.cookies),
         "at": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ sections 5 to 7.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -52,7 +52,10 @@ class _Stopped(Exception):
 
 @dataclass(slots=True)
 class Sweep:
-    """`name` is its id unless an earlier one goes on; `told` is called when a lane comes further; `stop` ends it within a moment."""
+    """`name` is its id unless an earlier one goes on; `stop` ends it within a moment.
+
+    `begun` is called with the id once it is known, `told` when a lane comes further.
+    """
 
     probe: Probe
     ledger: Ledger
@@ -60,6 +63,7 @@ class Sweep:
     teller: Teller
     name: str
     told: Told = lambda lane: None
+    begun: Callable[[str], object] = lambda name: None
     owner: str = field(default_factory=this_process)
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -78,6 +82,7 @@ class Sweep:
             raise UsageError(f"{registry} is not in quarantine; see `validator sweep` for the lanes that are.")
         probe = self._counting_probe()
         sweep = await self.ledger.sweeps.begin(self.name, Filters(user, registry, release), self.owner, now=self.probe.now())
+        self.begun(sweep.id)
         report = Report(sweep.id, sweep.started_at, resumed=sweep.id != self.name)
         book = Book(self.ledger, self.store, self.probe.settings, sweep, self.probe.now, self.told)
         try:

@@ -185,6 +185,12 @@ class SweepAnswer(Shape):
     notices: Notices
 
 
+class SweepStarted(Shape):
+    """The name of a sweep that has begun."""
+
+    sweep: str
+
+
 class SweepLine(Shape):
     """A sweep in a list."""
 

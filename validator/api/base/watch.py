@@ -50,8 +50,6 @@ def watching(house: House) -> Any:
         with structlog.contextvars.bound_contextvars(request_id=request_id), house.metrics.in_flight.track_inprogress():
             try:
                 response = await _answered(request, handler, request_id)
-                for name, value in {**HEADERS, "X-Request-Id": request_id}.items():
-                    response.headers.setdefault(name, value)
                 status = response.status
                 return response
             finally:
@@ -63,6 +61,13 @@ def watching(house: House) -> Any:
                 )  # fmt: skip
 
     return watch
+
+
+async def prepared(request: web.Request, response: web.StreamResponse) -> None:
+    """The fields of every answer, also of one that is sent piece by piece."""
+    for name, value in {**HEADERS, "X-Request-Id": request.get(REQUEST_ID, "")}.items():
+        response.headers.setdefault(name, value)
+    response.headers["Server"] = HEADERS["Server"]  # aiohttp's own tells its version and Python's
 
 
 async def _answered(request: web.Request, next_: Next, request_id: str) -> web.StreamResponse:
