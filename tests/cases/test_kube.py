@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+import base64
+import json
+from typing import Any, Final
 
-from tests.cases.cluster import IMAGE, cluster, holds, key
+from tests.cases.cluster import IMAGE, Cluster, cluster, holds, key
 from tests.cases.rows import Row, case
 from tests.cases.running import Cli
 from tests.cases.scripted import Answers, Say, err, image
 from validator.config import AuthsKey
 from validator.credential import Credential, kubelet_order
+from validator.preflight import Held
 from validator.preflight.shown import image_json, words_of
+from validator.stores.dockerconfig import DockerConfigStore
 from validator.verdict import Hint
 
 REFUSED: Final = err("UNAUTHORIZED")
 PUBLIC: Final[Answers] = {"H0": image()[0]}
 OPEN_BUDGET: Final = {60: 100}
-
-PENDING: Final = {
-    "KUBE-16": "only the store of docker configs reads such a file",
-    "KUBE-17": "only the store of docker configs reads such a file",
-    "KUBE-18": "only the store of docker configs reads such a file",
-    "KUBE-26": "only the store of docker configs reads such a file",
-}
 
 ONE: Final[dict[str, tuple[Answers, list[Credential], str, str | None, list[Hint], list[str]]]] = {
     # the script, the keys, the image, the key that pulls, the hints, steps that are never made
@@ -209,3 +206,68 @@ async def test_at_the_deadline_a_good_key_pulls_though_the_one_before_is_in_doub
         here.clock.held = asyncio.Event()
         told = await here.one(key("reg.test/team", "a"), key("reg.test", "b", username="joan"), deadline_s=1)
         assert (told.verdict.reason, told.via, told.verdict.hints) == ("pull_ok", "b", ()), "nothing is called dead after one refusal"
+
+
+def auth(pair: str) -> str:
+    """An entry's `auth`."""
+    return base64.b64encode(pair.encode()).decode()
+
+
+def pull_secret(name: str, auths: dict[str, Any] | str) -> dict[str, Any]:
+    """One pull secret; a text is what stands in it instead of a docker config."""
+    held = auths if isinstance(auths, str) else json.dumps({"auths": auths})
+    kind = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/dockerconfigjson", "metadata": {"name": name}}
+    return {**kind, "stringData": {".dockerconfigjson": held}}
+
+
+async def given(cli: Cli, here: Cluster, *secrets: dict[str, Any]) -> tuple[Held, ...]:
+    """What a kubelet holds that was given these pull secrets."""
+    path = cli.home / "secrets.json"
+    path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": secrets}))
+    fingerprinter, clock = here.preflight.probe.fingerprinter, here.clock.monotonic
+    return await DockerConfigStore(path, "ada", fingerprinter, environ={}, monotonic=clock).as_kubelet("ada")
+
+
+@case("KUBE-16")
+async def test_an_identity_token_is_nothing_to_a_kubelet(row: Row, cli: Cli) -> None:
+    for at, script in enumerate((PUBLIC, Answers())):
+        async with cluster(cli, script) as here:
+            held = await given(cli, here, pull_secret("a", {"reg.test": {"identitytoken": "secret-a"}}))
+            holds(row, await here.one(*held), at)
+            assert here.registry.count("T+a", "L+a", "T!", "L!") == 0
+
+
+@case("KUBE-17")
+async def test_auth_beats_username_and_password(row: Row, cli: Cli) -> None:
+    async with cluster(cli, {"T+b": REFUSED}) as here:
+        entry = {"auth": auth("jane:secret-a"), "username": "jane", "password": "secret-b"}
+        told = holds(row, await here.one(*await given(cli, here, pull_secret("a", {"reg.test": entry}))))
+        assert told.verdict.reason == "pull_ok"
+        assert here.registry.count("T+a", "T+b") == here.registry.count("T+a") == 1
+
+
+@case("KUBE-18")
+async def test_one_broken_pull_secret_fails_every_image_of_the_pod(row: Row, cli: Cli) -> None:
+    good = pull_secret("good", {"reg.test": {"auth": auth("jane:secret-a")}})
+    for broken in ("{", {"other.test": {"auth": auth("no colon")}}, {"other.test": {"auth": "%%%"}}):
+        async with cluster(cli) as here:
+            held = await given(cli, here, good, pull_secret("broken", broken))
+            for told in (await here.foretell([IMAGE, "nginx"], held)).images:
+                holds(row, told)
+                assert "broken" in words_of(told)[0]
+            assert here.registry.seen == []
+
+
+@case("KUBE-26")
+async def test_two_pull_secrets_with_one_key_are_tried_in_the_pods_order(row: Row, cli: Cli) -> None:
+    dead, good = ({"reg.test": {"auth": auth(f"{name}:secret-{sign}")}} for name, sign in (("jane", "a"), ("joan", "b")))
+    async with cluster(cli, {"T+a": REFUSED}) as here:
+        held = await given(cli, here, pull_secret("first", dead), pull_secret("second", good))
+        await here.remember(*(one for one in held if isinstance(one, Credential)))
+        told = holds(row, await here.one(*held))
+        assert told.via is not None
+        assert told.via.startswith("second")
+        assert told.tried[0].verdict.outcome == "invalid"
+    async with cluster(cli, {"T+a": REFUSED}) as here:
+        told = await here.one(*await given(cli, here, pull_secret("second", good), pull_secret("first", dead)))
+        assert (told.verdict.reason, here.registry.count("T+a")) == ("pull_ok", 0)

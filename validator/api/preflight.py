@@ -39,7 +39,9 @@ class PreflightBody(Body):
         None
     )
     platform: PlatformText | None = None
-    deadline_ms: Annotated[int, Field(ge=1, le=LONGEST_MS, description="What is not known by then is unknown (deadline)")] | None = None
+    deadline_ms: (
+        Annotated[int, Field(ge=1, le=LONGEST_MS, description="What is not known by then is told as unknown, with the reason deadline")] | None
+    ) = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> PreflightBody:
