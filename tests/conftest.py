@@ -24,6 +24,7 @@ from unittest.mock import Mock
 import aioresponses.core
 import hypothesis.configuration
 import pytest
+import structlog
 import trustme
 import typer.testing
 from aiohttp import ClientResponse
@@ -117,6 +118,13 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.register_profile("fuzz", deadline=None, database=None, max_examples=5000, suppress_health_check=slow)
     if not config.getoption("--hypothesis-profile", default=None):
         settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def no_log_of_another() -> Iterator[None]:
+    """A command that a test ran in this process logs to the stream of that test, which is closed after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)

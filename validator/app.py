@@ -31,7 +31,7 @@ from validator.sealing import Fingerprinter
 from validator.stores.base import BrokenPullSecret, CredentialStore, UnreadableRow, WritableStore
 from validator.stores.dockerconfig import HUB_SERVER, DockerConfigStore
 from validator.stores.sqlite import SqliteStore
-from validator.telling import Letters, Teller, channels_of
+from validator.telling import Letters, Teller, channels_of, program_of
 
 KEY_NAME: Final = "master.key"
 
@@ -200,12 +200,12 @@ async def open_app(
         yield App(settings, opened, _probe(settings, opened, transport, rules, on_exchange))
 
 
-async def open_teller(app: App, say: Callable[[str], None] | None = None) -> Teller:
+async def open_teller(app: App, say: Callable[[str], None] | None = None, *, patience_s: float = 0) -> Teller:
     """Who tells users and operator, by the channels of the settings; `say` hears it where there are none. Raises ConfigError."""
     opened, settings = app.opened, app.settings
     channels = await channels_of(settings.notices, say)
-    letters = Letters(opened.ledger, opened.store, settings)
-    return Teller(opened.ledger, settings, channels, letters, lambda: datetime.now(UTC))
+    letters = Letters(opened.ledger, opened.store, settings, program_of(opened.store))
+    return Teller(opened.ledger, settings, channels, letters, lambda: datetime.now(UTC), patience_s=patience_s)
 
 
 def _probe(

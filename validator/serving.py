@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from validator.api import House, Sweeping
 from validator.app import App, auths_key, open_app, open_teller
@@ -30,12 +32,29 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
 
     async with open_app(settings, on_exchange=count) as app, Preflight(app.probe, auths_key(settings)) as preflight:
         opened, teller = app.opened, await open_teller(app)
-        async with Sweeping(lambda name: _sweep(app, teller, name), app.probe.now, metrics.sweeping.set) as sweeping:
+        async with (
+            _sending(teller),
+            Sweeping(lambda name: _sweep(app, teller, name), app.probe.now, metrics.sweeping.set) as sweeping,
+        ):
             yield House(
                 settings=settings, ledger=opened.ledger, store=opened.store, fingerprinter=opened.fingerprinter, probe=app.probe, preflight=preflight,
                 metrics=metrics, sweeping=sweeping,
             )  # fmt: skip
 
 
+@asynccontextmanager
+async def _sending(teller: Teller) -> AsyncIterator[None]:
+    """While this is open, what waits for its channel or its hour is sent as it becomes due."""
+    tasks = asyncio.TaskGroup()
+    await tasks.__aenter__()
+    sender = tasks.create_task(teller.keep_on())
+    try:
+        yield
+    finally:
+        teller.stop.set()
+        sender.cancel()
+        await tasks.__aexit__(None, None, None)  # what ended the block goes on as it is, not as a group of one
+
+
 def _sweep(app: App, teller: Teller, name: str) -> Sweep:
-    return Sweep(app.probe, app.opened.ledger, app.opened.store, teller, name)
+    return Sweep(app.probe, app.opened.ledger, app.opened.store, replace(teller, stop=asyncio.Event()), name)

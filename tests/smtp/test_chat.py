@@ -23,6 +23,7 @@ from tests.smtp.sink import free_port
 from validator.logs import configure_logging
 from validator.notifiers.base import Handed, Letter, is_carried
 from validator.notifiers.chat import Chat, outcome_of
+from validator.notifiers.urls import filled
 from validator.notifiers.webhook import Webhook
 
 LETTER = Letter(
@@ -127,6 +128,11 @@ def test_a_name_goes_into_a_url_only_if_nothing_in_it_can_part_it(name, carried)
     assert is_carried(name) is carried
 
 
+def test_a_value_in_a_url_ends_no_part_of_it():
+    url = filled(SecretStr("json://h/{user}?to={address}&x=1"), "a/b?c#d&e", "x,y &z=@example.org")
+    assert url.get_secret_value() == "json://h/a%2Fb%3Fc%23d%26e?to=x%2Cy%20%26z%3D%40example.org&x=1"
+
+
 def test_who_cannot_be_written_in_a_url_is_not_reached_by_it():
     by_name, by_address, room = (Chat("x", SecretStr(f"json://h/{place}")) for place in ("{user}", "{address}", "room"))
     assert by_name.unreachable("a/b", None) == "its name cannot be written in this URL"
@@ -163,7 +169,7 @@ async def test_a_machine_gets_the_facts_signed_by_the_operators_key(service, tmp
 
 
 async def test_a_machine_that_did_not_take_it_gets_it_again_and_no_other_place_does(service, tmp_path):
-    service.status, service.location = 307, f"http://127.0.0.1:{free_port()}/"
+    service.status, service.location = 307, "/elsewhere"
     hook = Webhook(f"http://{service.place}/hook", None)
     assert ((await hook.send(LETTER)).handed, len(service.seen)) == (Handed.NOT_TAKEN, 1)
     assert (await Webhook(f"http://127.0.0.1:{free_port()}/", None).send(LETTER)).handed is Handed.NOT_TAKEN

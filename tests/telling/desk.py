@@ -84,7 +84,7 @@ class Desk:
         """A new credential that died."""
         return await self.happens("died", await self.keep(user, name, registry), **more)
 
-    def teller(self, **settings: Any) -> Teller:
+    def teller(self, patience_s: float = 0, **settings: Any) -> Teller:
         """Another one each time, as each run has; `settings` are those of notices."""
         given = self.settings.model_copy(update={"notices": self.settings.notices.model_copy(update=settings)})
         channels = Channels(self.users, {"operator": self.operator}, {"webhook": self.machines} if given.notices.webhook else {})
@@ -94,7 +94,7 @@ class Desk:
             self.slept.append(seconds)
             self.wall += timedelta(seconds=seconds)
 
-        return Teller(ledger, given, channels, Letters(ledger, self.store, given), lambda: self.wall, sleep)
+        return Teller(ledger, given, channels, Letters(ledger, self.store, given), lambda: self.wall, sleep, patience_s)
 
     async def outbox(self, *states: NoticeState) -> tuple[Notice, ...]:
         return await self.opened.ledger.notices.all(*states)

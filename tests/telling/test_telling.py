@@ -14,11 +14,13 @@ from pydantic import SecretStr
 from tests.telling.desk import NOW, Desk, Said, a_desk
 from validator.config import Notices
 from validator.errors import ConfigError, StoreLost
+from validator.ledger.base.processes import this_process
 from validator.ledger.notices import Kind, NoticeState
 from validator.notifiers.base import Alert, Handed, Outcome
 from validator.status import State
-from validator.telling import Counts, channels_of
-from validator.telling.base import LEASE, is_alive, this_process
+from validator.stores.sqlite import SqliteStore
+from validator.telling import Counts, channels_of, program_of
+from validator.telling.base import LEASE, is_alive
 
 DOWN = Outcome(Handed.NOT_TAKEN, "no connection", down=True)
 LATER = Outcome(Handed.NOT_TAKEN, "not now")
@@ -84,11 +86,11 @@ async def test_a_channel_that_is_down_is_asked_once_a_run_and_loses_nothing(desk
 async def test_with_patience_it_is_tried_again_with_longer_and_longer_waits(desk, said):
     said.outcomes = [DOWN, DOWN]
     await desk.dies("ada")
-    assert await desk.teller().tell("one", patience_s=60) == Counts(sent=1)
+    assert await desk.teller(60).tell("one") == Counts(sent=1)
     assert [round(seconds) for seconds in desk.slept] == [5, 20]
     said.outcomes = [LATER] * 9
     await desk.dies("bob")
-    assert await desk.teller().tell("two", patience_s=60) == Counts(failed=1)
+    assert await desk.teller(60).tell("two") == Counts(failed=1)
     assert sum(desk.slept) < 90
 
 
@@ -133,7 +135,7 @@ async def test_an_hour_takes_so_many_and_the_rest_is_sent_later(desk, said):
     assert await desk.teller(per_hour=2).tell("one") == Counts(sent=2, waiting=3)
     desk.wall += timedelta(minutes=61)
     assert await desk.teller(per_hour=2).deliver() == Counts(sent=2, waiting=1)
-    assert await desk.teller(per_hour=2).tell("two", patience_s=3600) == Counts(sent=1)
+    assert await desk.teller(3600, per_hour=2).tell("two") == Counts(sent=1)
     assert len({user for user, _ in told(said)}) == 5
 
 
@@ -183,7 +185,7 @@ async def test_a_fault_before_it_is_handed_over_leaves_it_queued(desk, said, mon
 
     with monkeypatch.context() as broken:
         broken.setattr("validator.telling.letters.Letters.to_user", lost)
-        with pytest.raises(BaseException):  # noqa: B017  whatever the task's group makes of it
+        with pytest.raises(StoreLost):
             await teller.tell("one")
     assert [notice.state for notice in await desk.outbox()] == [NoticeState.QUEUED]
     assert await desk.teller().deliver() == Counts(sent=1)
@@ -194,18 +196,44 @@ async def test_what_a_process_that_is_no_more_had_claimed_may_have_been_sent(des
     await desk.dies("bob")
     teller = desk.teller()
     await desk.opened.ledger.together(lambda parts: teller._compose(parts, "one", desk.wall))
-    [lost] = await desk.opened.ledger.notices.claim(this_process().rpartition("/")[0] + "/0", desk.wall, limit=1)
+    [lost] = await desk.opened.ledger.notices.claim("of no machine", desk.wall - LEASE, limit=1)
     assert await teller.tell("one") == Counts(sent=1, maybe_sent=1)
     assert alerts(desk) == [[("notice_unclear", lost.user)]]
 
 
-def test_a_process_of_another_machine_has_a_lease():
-    assert is_alive(this_process(), NOW, NOW + timedelta(days=1))
-    assert is_alive("elsewhere/boot/1/2", NOW, NOW + LEASE - timedelta(seconds=1))
-    assert not is_alive("elsewhere/boot/1/2", NOW, NOW + LEASE)
-    assert not is_alive("nonsense", NOW, NOW + LEASE)
-    machine, boot, pid, started = this_process().split("/")
-    assert not is_alive(f"{machine}/{boot}/{pid}/{int(started) + 1}", NOW, NOW), "another one by that number"
+def test_a_process_that_cannot_be_seen_has_a_lease():
+    machine, pid, start, token = this_process().split(" ")
+    assert is_alive(this_process(), NOW, NOW + LEASE - timedelta(seconds=1))
+    assert is_alive("elsewhere 1 2 3", NOW, NOW + LEASE - timedelta(seconds=1))
+    assert not is_alive("elsewhere 1 2 3", NOW, NOW + LEASE)
+    assert not is_alive(f"{machine} {pid} {int(start) + 1} {token}", NOW, NOW), "another one by that number"
+
+
+async def test_a_service_sends_what_waits_every_now_and_then(desk, said):
+    said.outcomes = [DOWN]
+    await desk.dies("ada")
+    assert (await desk.teller().tell("one")).failed == 1
+    teller, slept = desk.teller(), []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+        desk.wall += timedelta(seconds=seconds)
+        if len(slept) == 3:
+            teller.stop.set()
+
+    teller.sleep = sleep
+    await teller.keep_on()
+    assert (len(said.letters), slept) == (2, [60.0] * 3)
+
+
+async def test_one_sends_at_a_time_and_a_sweep_waits_for_its_turn(desk, said):
+    await desk.dies("ada")
+    teller = desk.teller()
+    async with teller.channels.turn:
+        telling = asyncio.create_task(teller.tell("one"))
+        await asyncio.sleep(0.05)
+        assert said.letters == []
+    assert (await telling).sent == 1
 
 
 async def test_the_operator_is_told_of_each_thing_once_while_it_lasts(desk):
@@ -341,12 +369,22 @@ async def test_where_a_new_secret_does_not_help_there_is_no_line_to_type(desk, s
     assert ("credential set" in cy.text, "works again" in cy.text) == (False, True)
 
 
-async def test_with_osmo_it_is_osmos_line(desk, said):
+STORES = {
+    "": "validator credential set ngc --type REGISTRY --payload registry=reg.test username=jane auth=-",
+    "it is only read: use `osmo credential set`": "osmo credential set ngc --type REGISTRY --payload registry=reg.test username=jane auth=NEW_SECRET",
+    "it is only read: use `docker login` and `docker logout`.": "docker login reg.test --username jane",
+    "it is only read": "",
+}
+
+
+@pytest.mark.parametrize(("why", "line"), STORES.items(), ids=["ours", "osmo", "docker", "another"])
+async def test_the_line_is_that_of_the_store(desk, said, monkeypatch, why, line):
     await desk.dies("ada")
+    monkeypatch.setattr(SqliteStore, "read_only", why)
     teller = desk.teller()
-    teller.letters = replace(teller.letters, program="osmo")
+    teller.letters = replace(teller.letters, program=program_of(desk.store))
     await teller.tell("one")
-    assert "osmo credential set ngc --type REGISTRY --payload registry=reg.test username=jane auth=NEW_SECRET" in said.letters[0].text
+    assert (line in said.letters[0].text, "Then type:" in said.letters[0].text) == (True, bool(line))
 
 
 URLS = {

@@ -14,11 +14,13 @@ from validator.cli.base.running import Command, fail
 from validator.cli.check import check
 from validator.cli.credential import credential
 from validator.cli.demo import demo
+from validator.cli.notices import notices
 from validator.cli.preflight import preflight
 from validator.cli.serve import serve
 from validator.cli.status import status
 from validator.cli.sweep import sweep
 from validator.cli.token import token
+from validator.cli.user import user
 
 app = typer.Typer(
     name="validator", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -53,6 +55,8 @@ app.command(cls=Command)(sweep)
 app.command(cls=Command)(status)
 app.command(cls=Command)(serve)
 app.add_typer(token, name="token")
+app.add_typer(user, name="user")
+app.add_typer(notices, name="notices")
 app.command(cls=Command)(demo)
 
 

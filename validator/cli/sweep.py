@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -14,6 +14,10 @@ from validator.cli.base.running import guarded, leave, run, say
 if TYPE_CHECKING:
     from validator.credential import Host
     from validator.sweep import Report
+
+
+PATIENCE_S: Final = 30.0
+"""So long a mail server that takes nothing is waited for; what is left then waits for the next sweep."""
 
 
 def sweep(
@@ -59,7 +63,8 @@ async def _sweep(
     settings = read_settings(allowed, await _hosts(user, let_go or only, allowed))
     async with open_app(settings) as app:
         name = f"{app.probe.now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}"
-        job = Sweep(app.probe, app.opened.ledger, app.opened.store, await open_teller(app, say), name)
+        teller = await open_teller(app, say, patience_s=PATIENCE_S if wait else 0)
+        job = Sweep(app.probe, app.opened.ledger, app.opened.store, teller, name)
         report = await watched(job, app.probe.monotonic, user=user, registry=let_go or only, wait=wait, release=let_go is not None)
         await write_report(app, report, format_, output)
     return _code(report, fail=fail)

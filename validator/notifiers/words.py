@@ -16,6 +16,7 @@ from typing import Any, Final
 from validator.notifiers.base import Alert
 from validator.protocol.base import shown_text
 
+NEW_SECRET: Final = "NEW_SECRET"
 MOST: Final = 50
 """So many credentials are described in one message; of more only the names are told."""
 
@@ -202,10 +203,21 @@ def operator_text(alerts: Sequence[tuple[Alert, str, str]]) -> str:
     return "\n".join([*out, *_wrapped("Each of these is told once while it lasts.")]) + "\n"
 
 
-def command_line(program: str, name: str, registry: str, username: str, auth: str) -> str:
-    """What to type, each word quoted for a POSIX shell; a `username` that is "" or no line can hold is left to the user."""
-    words = [f"registry={registry}", f"username={username if username and username.isprintable() else 'USERNAME'}", f"auth={auth}"]
-    return " ".join([program, "credential", "set", shlex.quote(name), "--type", "REGISTRY", "--payload", *map(shlex.quote, words)])
+def command_line(program: str, name: str, registry: str, username: str) -> str:
+    """What to type to store a new secret by `program` (validator, osmo, docker), each word quoted for a POSIX shell; "" for another.
+
+    A `username` that is "" or no line can hold is left to the user.
+    """
+    user = username if username and username.isprintable() else "USERNAME"
+    match program:
+        case "validator" | "osmo":
+            auth = "-" if program == "validator" else NEW_SECRET
+            payload = " ".join(map(shlex.quote, (f"registry={registry}", f"username={user}", f"auth={auth}")))
+            return f"{program} credential set {shlex.quote(name)} --type REGISTRY --payload {payload}"
+        case "docker":
+            return f"docker login {shlex.quote(registry)} --username {shlex.quote(user)}"
+        case _:
+            return ""
 
 
 def mute_line(user: str) -> str:
@@ -253,7 +265,9 @@ def _advice(line: Told) -> str:
 def _stdin(command: str) -> str:
     if command.endswith("auth=-"):
         return "It reads the new secret from standard input: paste it, then Enter and Ctrl-D. So it stays out of the shell's history."
-    return "with the new secret in the place of NEW_SECRET." if command else ""
+    if command.endswith(NEW_SECRET):
+        return f"with the new secret in the place of {NEW_SECRET}."
+    return "It asks for the new secret." if command else ""
 
 
 def _wrapped(sentence: str, indent: str = "", *, first: str = "") -> list[str]:

@@ -70,6 +70,7 @@ class Sweep:
     def stop(self) -> None:
         """End it: what is in flight is given up, what was heard is written down, the rest is left over and may go on."""
         self._stopping.set()
+        self.teller.stop.set()
 
     async def run(self, *, user: str | None = None, registry: Host | None = None, wait: bool = True, release: bool = False) -> Report:
         """Ask every stored credential that the filters select, and write down what follows.
@@ -253,6 +254,7 @@ class Sweep:
         await self.ledger.sweeps.trim(before, newest=sweep.id)
         await self.ledger.history.trim(before)
         await self.ledger.notices.trim(before)
+        await self.ledger.alerts.trim(before)
 
     async def _alert(self, sweep: SweepRow, lanes: Sequence[Lane], book: Book) -> None:
         """What the operator is to know of each lane, and what is over."""

@@ -1,7 +1,7 @@
 """Who hears of a sweep: users by one digest each, the operator by one of alerts, machines by one of changes.
 
 A sweep writes its events (`ledger.history`) and raises alerts while it goes; at its end it calls `tell` once. What could not be
-sent stays queued, and the next call, or `deliver` every now and then, sends it. Design section 5; the outbox's law: `ledger.notices`.
+sent stays queued, and the next call sends it, or a service's `keep_on`. Design section 5; the outbox's law: `ledger.notices`.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from typing import Any, Final, assert_never
 import structlog
 
 from validator.config import Settings
+from validator.errors import ValidatorError
 from validator.ledger import Ledger
+from validator.ledger.base.processes import this_process
 from validator.ledger.notices import Kind, Notice, NoticeState, Place, Route, digest_id
 from validator.ledger.users import User
 from validator.notifiers.base import Alert, Handed, Letter
-from validator.telling.base import Counts, is_alive, log_alert, this_process
+from validator.telling.base import Counts, is_alive, log_alert
 from validator.telling.changes import queue_changes
 from validator.telling.channels import Channels, channels_of
-from validator.telling.letters import Letters
+from validator.telling.letters import Letters, program_of
 
-__all__ = ["Alert", "Channels", "Counts", "Letters", "Preview", "Teller", "channels_of"]
+__all__ = ["Alert", "Channels", "Counts", "Letters", "Preview", "Teller", "channels_of", "program_of"]
 
 _FIRST_S: Final = 5.0
 _TIMES: Final = 4.0
@@ -54,7 +56,7 @@ class Run:
 
 @dataclass(slots=True)
 class Teller:
-    """`now` is aware UTC. `stop`: set, it ends `deliver` after the letter that is under way."""
+    """`now` is aware UTC. `stop`: set, it ends sending after the letter that is under way; what is left waits."""
 
     ledger: Ledger
     settings: Settings
@@ -62,28 +64,40 @@ class Teller:
     letters: Letters
     now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    patience_s: float = 0.0
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     sender: str = field(default_factory=this_process)
 
-    async def tell(self, sweep: str, *, patience_s: float = 0) -> Counts:
+    async def tell(self, sweep: str) -> Counts:
         """Make the digests of what waits, and send what is due; call it when a sweep is through, and again for one that goes on.
 
-        `patience_s`: how long a channel that takes nothing is waited for. Raises StoreError, StoreLost.
+        A channel that takes nothing is waited for, for `patience_s`. Raises StoreError, StoreLost.
         """
-        now, run = self.now(), Run()
-        await self._find_abandoned(run.counts)
-        run.counts.undeliverable = await self.ledger.together(lambda parts: self._compose(parts, sweep, now))
-        await self._deliver(run, patience_s)
-        await self.ledger.together(lambda parts: self._compose_alerts(parts, sweep, self.now()))
-        await self._deliver(run, 0)
-        return await self._ended(run)
+        async with self.channels.turn:
+            now, run = self.now(), Run()
+            await self._find_abandoned(run.counts)
+            run.counts.undeliverable = await self.ledger.together(lambda parts: self._compose(parts, sweep, now))
+            await self._deliver(run, self.patience_s)
+            await self.ledger.together(lambda parts: self._compose_alerts(parts, sweep, self.now()))
+            await self._deliver(run, 0)
+            return await self._ended(run)
 
-    async def deliver(self, *, patience_s: float = 0) -> Counts:
-        """Send what is due, and make no new digest: what a service calls every minute."""
-        run = Run()
-        await self._find_abandoned(run.counts)
-        await self._deliver(run, patience_s)
-        return await self._ended(run)
+    async def deliver(self) -> Counts:
+        """Send what is due, and make no new digest."""
+        async with self.channels.turn:
+            run = Run()
+            await self._find_abandoned(run.counts)
+            await self._deliver(run, self.patience_s)
+            return await self._ended(run)
+
+    async def keep_on(self, every_s: float = 60.0) -> None:
+        """For a service: `deliver`, every now and then, until `stop`. What the database does not let it do is tried again."""
+        while not self.stop.is_set():
+            try:
+                await self.deliver()
+            except ValidatorError as error:
+                structlog.get_logger().warning("notice_delayed", why=str(error))
+            await self.sleep(every_s)
 
     async def alert(self, kind: Alert, subject: str, text: str) -> None:
         """Something for the operator about `subject` (a host, a user): told once while it lasts, by the next `tell`.

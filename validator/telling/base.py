@@ -1,21 +1,18 @@
-"""What telling counts, who a sender is, and alerts as events."""
+"""What telling counts, which senders live, and alerts as events."""
 
 from __future__ import annotations
 
-import os
-import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from pathlib import Path
 from typing import Final, assert_never
 
 import structlog
 
+from validator.ledger.base.processes import has_ended
 from validator.notifiers.base import Alert
 
 LEASE: Final = timedelta(minutes=15)
-"""A claim of another machine's is thought cut off after this: longer than any channel takes (`Channel.send`)."""
+"""A claim is thought cut off after this: longer than any channel takes (`Channel.send`)."""
 
 
 @dataclass(slots=True)
@@ -30,36 +27,12 @@ class Counts:
     waiting: int = 0
 
 
-@cache
-def this_process() -> str:
-    """Machine, its boot, process and the instant of its start: no other sender has ever had, or will have, the same."""
-    return f"{socket.gethostname()}/{_boot()}/{os.getpid()}/{_started(os.getpid())}"
-
-
 def is_alive(claimed_by: str, claimed_at: datetime, now: datetime) -> bool:
-    """True unless it is known to have ended: on this machine by its process, elsewhere by its lease.
+    """False for a sender of this machine that is seen to have ended, and for any whose claim is older than a lease.
 
     Wrong at most for a while: whoever is alive after all still settles what it had claimed.
     """
-    machine, boot, pid, started = claimed_by.split("/") if claimed_by.count("/") == 3 else ("", "", "", "")
-    if machine == socket.gethostname() and boot and boot == _boot() and pid.isdigit():
-        return _started(int(pid)) == started
-    return now - claimed_at < LEASE
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
-def _started(pid: int) -> str:
-    """Clock ticks between boot and the process's start, "" if there is none; a name of blanks and brackets is skipped. proc(5)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
+    return not has_ended(claimed_by) and now - claimed_at < LEASE
 
 
 def log_alert(kind: Alert, subject: str, text: str) -> None:

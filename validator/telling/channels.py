@@ -26,6 +26,8 @@ class Channels:
     users: Mapping[str, Channel]
     operator: Mapping[str, Channel]
     machines: Mapping[str, Channel] = field(default_factory=dict)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by who sends: a channel has one letter at a time, and is closed only between two."""
 
     def at(self, place: Place) -> Channel | None:
         """The channel there, if the settings name one."""

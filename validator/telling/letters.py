@@ -38,7 +38,7 @@ _OTHER_USERNAME: Final = frozenset({Reason.WRONG_USERNAME, Reason.USERNAME_LOST,
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """Makes letters of digests; `program` is what users store credentials with."""
+    """Makes letters of digests; `program` is what users store credentials with, "" if there is no line to type."""
 
     ledger: Ledger
     store: CredentialStore
@@ -96,19 +96,26 @@ class Letters:
 
     def _command(self, held: Credential | UnreadableRow, reason: Reason) -> str:
         """The line to type. A username that is, or looks like, a secret is not repeated: people mix the two up."""
-        auth = "-" if self.program == "validator" else "NEW_SECRET"
-        if not isinstance(held, Credential):
-            return words.command_line(self.program, held.name, str(held.scope), "", auth)
-        with hiding(held.secret, held.username):
-            registry, username = held.written or str(held.scope), held.username
-            plain = mask(username) == username and reason not in _OTHER_USERNAME
-            written = registry if mask(registry) == registry and registry.isprintable() else str(held.scope)
-        return words.command_line(self.program, held.name, written, username if plain else "", auth)
+        registry, username = str(held.scope), ""
+        if isinstance(held, Credential):
+            with hiding(held.secret, held.username):
+                plain = mask(held.username) == held.username and reason not in _OTHER_USERNAME
+                username = held.username if plain else ""
+                registry = held.written if held.written.isprintable() and mask(held.written) == held.written and held.written else registry
+        return words.command_line(self.program, held.name, registry, username)
 
     async def _provider(self, host: Host) -> Provider:
         named = settings_of(self.settings, host).provider
         kept = await self.ledger.challenges.get(host) if named is None else None
         return provider_for(host, named or (kept.provider if kept is not None and kept.provider else None))
+
+
+def program_of(store: CredentialStore) -> str:
+    """What users put a credential into this store with: the store's own word where it is not ours to write, "" if it names none."""
+    why = store.read_only
+    if not why:
+        return "validator"
+    return next((program for said, program in (("`osmo credential set`", "osmo"), ("`docker login`", "docker")) if said in why), "")
 
 
 def _instant(text: str | None) -> datetime | None:

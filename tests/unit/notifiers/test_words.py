@@ -5,12 +5,15 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from tests.unit.notifiers.golden import AGAIN, BACK, DIED, DIGESTS, ENDING, FOLDER, HOSTILE, IMPAIRED, texts
 from validator.notifiers import words
 from validator.notifiers.words import Digest, Told, command_line
+
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "notices.md"
 
 
 @pytest.mark.parametrize("name", texts())
@@ -20,6 +23,11 @@ def test_a_message_reads_as_it_is_kept(name):
 
 def test_nothing_is_kept_that_is_no_message():
     assert {path.name for path in FOLDER.iterdir()} == set(texts())
+
+
+def test_the_page_shows_the_mail_as_it_is():
+    shown = "".join(f"    {line}\n" if line else "\n" for line in (FOLDER / "several.txt").read_text(encoding="utf-8").rstrip().split("\n"))
+    assert shown in PAGE.read_text(encoding="utf-8")
 
 
 SUBJECTS: dict[str, tuple[tuple[Told, ...], str]] = {
@@ -98,7 +106,7 @@ TYPED = ["jane", "$oauthtoken", "o'brien", 'a "b" c', "a;rm -rf /", "`id`", "$(i
 
 @pytest.mark.parametrize("username", TYPED)
 def test_a_shell_reads_the_line_as_it_was_meant(username):
-    words_of = shlex.split(command_line("validator", "ngc", "nvcr.io/acme", username, "-"))
+    words_of = shlex.split(command_line("validator", "ngc", "nvcr.io/acme", username))
     assert words_of == [
         "validator", "credential", "set", "ngc", "--type", "REGISTRY", "--payload", "registry=nvcr.io/acme", f"username={username or 'USERNAME'}",
         "auth=-",
