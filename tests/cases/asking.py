@@ -76,6 +76,8 @@ def pass_time(cli: Cli, minutes: int, *tables: str) -> None:
         for table in tables or INSTANTS:
             for column in INSTANTS[table]:
                 database.execute(f"UPDATE {table} SET {column} = datetime({column}, '-{minutes} minutes')")
+        for column in ("next_slot_at", "held_until", "paused_until", "banned_until", "slowed_at"):  # a lane that is closed opens
+            database.execute(f"UPDATE slots SET {column} = {column} - {minutes * 60}")
     database.close()
 
 

@@ -185,6 +185,7 @@ async def test_what_github_did_not_say_is_no_word(status: int, body: dict[str, A
     instead(ghcr.api, lambda call: True, lambda: web.json_response(body, status=status, headers=fields))
     probed = await asked(cli, "ghcr.io", "octo", ghcr.secret("expired"))
     assert said(probed.verdict) == "unknown (ambiguous_refusal)"
+    pass_time(cli, 2)  # its lane sleeps as long as it was asked to
     assert said((await asked(cli, "ghcr.io", "octo", ghcr.secret("good"))).verdict) == VALID, "and takes nothing from an accepted login"
 
 

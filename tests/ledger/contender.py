@@ -6,18 +6,25 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from validator.credential import Credential, parse_scope
+from validator.evidence import Asker
 from validator.ledger import Embedded, open_embedded
 from validator.ledger.budgets import BudgetClass, Reservation
+from validator.probe.lanes import SharedRow
+from validator.providers import Pace
+from validator.registry.pace import lane_of
 from validator.stores.sqlite import SqliteStore
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 TRIES = 40
+PACE = Pace(per_second=60.0, burst=3, in_flight=1, preflight_burst=3)
+PACED_S = 2.0
 
 
 async def reserve(embedded: Embedded, who: str) -> int:
@@ -52,6 +59,17 @@ async def log_in(embedded: Embedded, who: str) -> int:
     return refused
 
 
+async def pace(embedded: Embedded, who: str) -> list[float]:
+    """When it sent, as quick as it may be: the one as a sweep, the other as a pre-flight."""
+    asker = Asker.PREFLIGHT if who == "p1" else Asker.SWEEP
+    lane = lane_of(PACE, asyncio.sleep, time.monotonic, now=time.time, row=SharedRow(embedded.ledger.slots, "nvcr.io"))
+    sent, end = list[float](), time.monotonic() + PACED_S
+    while time.monotonic() < end:
+        async with lane.slot(asker):
+            sent.append(time.time())
+    return sent
+
+
 async def count(embedded: Embedded, who: str) -> int:
     """Adds 40 refusals to one secret's."""
     for _ in range(TRIES):
@@ -83,7 +101,7 @@ async def killed(embedded: Embedded, who: str) -> int:
 
 async def main(what: str, who: str, folder: Path) -> None:
     """Opens before "ready", but for `open`, which opens after the starting line."""
-    work = {"reserve": reserve, "count": count, "store": store, "killed": killed, "log_in": log_in}.get(what)
+    work = {"reserve": reserve, "count": count, "store": store, "killed": killed, "log_in": log_in, "pace": pace}.get(what)
     if work is None:
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)

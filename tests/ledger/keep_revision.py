@@ -54,6 +54,7 @@ async def fill(embedded: Embedded) -> None:
     await ledger.anonymous_controls.put("nvcr.io", "acme/app", AnonymousResult.REFUSED, status=401, now=NOW)
     await ledger.platforms.put("sha256:aa", "index", [{"os": "linux", "architecture": "amd64"}])
     await ledger.illness.add("nvcr.io", "timeout", now=NOW - timedelta(minutes=5))
+    await ledger.slots.pause("nvcr.io", NOW.timestamp() + 60, banned=False)
     place = await ledger.budgets.reserve(
         "nvcr.io",
         name=prints.name("nvcr.io", "$oauthtoken"),

@@ -29,6 +29,7 @@ from validator.ledger.lanes import Lanes
 from validator.ledger.notices import Notices
 from validator.ledger.plans import Plans
 from validator.ledger.schedules import Schedules
+from validator.ledger.slots import Slots
 from validator.ledger.statuses import Statuses
 from validator.ledger.sweeps import Sweeps
 from validator.ledger.tokens import Tokens
@@ -63,6 +64,7 @@ class Ledger:
         self.lanes = Lanes(database)
         self.schedules = Schedules(database)
         self.tokens = Tokens(database)
+        self.slots = Slots(database)
 
     @cached_property
     def view(self) -> View:

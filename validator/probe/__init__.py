@@ -64,7 +64,7 @@ class Probe:
 
     def __post_init__(self) -> None:
         self.ways = Ways(self.settings, self.proxies)
-        self._lanes = Lanes(self.ways, self.sleep, self.monotonic)
+        self._lanes = Lanes(self.ways, self.ledger, lambda: self.now().timestamp(), self.sleep, self.monotonic)
 
     def expect(self, host: Host, fingerprints: Iterable[Fingerprint]) -> None:
         """These secrets are about to be asked, in about this order: what is known of them is read many at once."""
@@ -171,7 +171,7 @@ class Probe:
         if not login:
             async with lane.slot(subject.asker):
                 sent = await self._introspected(ask, client, provider) if ask.step is Step.OPINION else await client.send(ask)
-                return pausing(lane, sent, provider)
+                return await pausing(lane, sent, provider)
         pair = client.pairs[ask.party]
         name = str(self.fingerprinter.name(subject.host, pair.username))
         mark = str(fingerprint) if ask.party is Party.SUBJECT and fingerprint is not None else name
@@ -193,7 +193,7 @@ class Probe:
                 lane.judged(turn, mark, True)
             elif exchange.status in (401, 403):
                 lane.judged(turn, mark, False)
-        return pausing(lane, exchange, provider)
+        return await pausing(lane, exchange, provider)
 
     async def _introspected(self, ask: Ask, client: RegistryClient, provider: Provider) -> Exchange:
         """One question to the vendor's introspection, within its own limit of bad secrets (registries/ghcr.md 5)."""

@@ -9,18 +9,57 @@ from yarl import URL
 
 from validator.credential import Host
 from validator.evidence import Exchange, Step
+from validator.ledger import Ledger
+from validator.ledger.slots import Slots
 from validator.probe.reach import Ways
 from validator.providers import Provider
 from validator.providers.plan import Ask
 from validator.registry.pace import Lane, lane_of
+from validator.registry.slots import Taken, Want, slowed
 from validator.verdict import Reason, read
+
+
+@dataclass(frozen=True, slots=True)
+class SharedRow:
+    """Implements `LaneRow` over the ledger's."""
+
+    slots: Slots
+    place: str
+
+    async def take(self, want: Want) -> Taken:
+        """See `LaneRow`."""
+        row = await self.slots.take(
+            self.place, number=want.number, now=want.now, step_s=want.step_s, early_s=want.early_s, waits=want.waits, hold_s=want.hold_s,
+            longest_s=want.longest_s,
+        )  # fmt: skip
+        until = 0.0 if want.waits else max(row.held_until, row.paused_until)
+        held = until > want.now
+        return Taken(
+            number=0 if held else want.number, next_at=row.next_slot_at, until=until if held else 0.0, paused_until=row.paused_until,
+            banned_until=row.banned_until, factor=row.factor, slowed_at=row.slowed_at,
+        )  # fmt: skip
+
+    async def pause(self, until: float, *, banned: bool) -> None:
+        """See `LaneRow`."""
+        await self.slots.pause(self.place, until, banned=banned)
+
+    async def slow(self, now: float) -> None:
+        """See `LaneRow`."""
+
+        def step(factor: float, slowed_at: float) -> tuple[float, float] | None:
+            slower = slowed(factor, slowed_at, now)
+            return None if slower is None else (slower, now)
+
+        await self.slots.slow(self.place, step)
 
 
 @dataclass(slots=True)
 class Lanes:
-    """The lanes of one process."""
+    """The lanes of one process; `now` is the wall clock in epoch seconds."""
 
     ways: Ways
+    ledger: Ledger
+    now: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     monotonic: Callable[[], float]
     _lanes: dict[str, Lane] = field(default_factory=dict)
@@ -43,11 +82,12 @@ class Lanes:
             place = str(host) if ask.step is not Step.ELSEWHERE else place
         lane = self._lanes.get(place)
         if lane is None:
-            lane = self._lanes[place] = lane_of(pace, self.sleep, self.monotonic)
+            row = SharedRow(self.ledger.slots, place) if self.ledger.durable else None
+            lane = self._lanes[place] = lane_of(pace, self.sleep, self.monotonic, now=self.now, row=row)
         return lane
 
 
-def pausing(lane: Lane, exchange: Exchange, provider: Provider) -> Exchange:
+async def pausing(lane: Lane, exchange: Exchange, provider: Provider) -> Exchange:
     """The exchange; its lane is left alone for as long as the registry asks, or as its provider says after such an answer."""
     reason, closing = read(exchange, provider.traits.rows).reason, provider.traits.closed_for_s
     all_wait = exchange.status == 429 and not (reason is Reason.ACCOUNT_LOCKED and reason not in closing)  # a lock is one account's
@@ -56,7 +96,9 @@ def pausing(lane: Lane, exchange: Exchange, provider: Provider) -> Exchange:
     closed = closing.get(reason, 0.0) if reason is not None else 0.0
     if reason is Reason.ADDRESS_BANNED:
         if exchange.status is not None:
-            lane.ban(closed)
+            await lane.ban(closed)
         return exchange
-    lane.pause(max(asked, closed))
+    if exchange.status == 429 and all_wait:
+        await lane.slow()
+    await lane.pause(max(asked, closed))
     return exchange

@@ -1,4 +1,4 @@
-"""How long a `Retry-After` field asks to wait.
+"""How long a `Retry-After` field, or a vendor's own, asks to wait.
 
 Pure and total. RFC 9110, 10.2.3 and 5.6.7; values seen: registries/README.md 3.1.
 """
@@ -6,7 +6,7 @@ Pure and total. RFC 9110, 10.2.3 and 5.6.7; values seen: registries/README.md 3.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -41,6 +41,34 @@ def retry_after_s(values: Sequence[str], now: datetime) -> float | None:
         if wait is not None:
             return min(max(wait, MIN_WAIT_S), MAX_WAIT_S)
     return None
+
+
+_RESETS: Final = (("x-ratelimit-remaining", "x-ratelimit-reset"), ("ratelimit-remaining", "ratelimit-reset"))
+_EPOCH: Final = 1_000_000_000.0
+"""A number this large is an instant in epoch seconds, a smaller one a wait."""
+
+
+def limit_resets_s(fields: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait after a 403 or 429 without `Retry-After`, by the vendors' own fields (names in lower case); None if they tell none.
+
+    Docker Hub's `X-Retry-After` is an instant (dockerhub.md 7); a limit with nothing remaining ends at its reset, an instant at GitHub
+    and GitLab (ghcr.md 5, gitlab.md 6). The result is MIN_WAIT_S to MAX_WAIT_S.
+    """
+    told = [fields.get("x-retry-after", "")]
+    told += [fields.get(reset, "") for remaining, reset in _RESETS if fields.get(remaining, "").partition(";")[0].strip() == "0"]
+    for text in told:
+        number = _seconds(text.strip(" \t"))
+        if number is not None:
+            wait = number - now.timestamp() if number >= _EPOCH else number
+            if wait > 0:
+                return min(max(wait, MIN_WAIT_S), MAX_WAIT_S)
+    return None
+
+
+def asked_to_wait_s(status: int, fields: Sequence[tuple[str, str]], now: datetime) -> float | None:
+    """Seconds to wait by an answer's fields (names in lower case): `Retry-After`, after a 403 or 429 else the vendors' own."""
+    asked = retry_after_s([value for name, value in fields if name == "retry-after"], now)
+    return limit_resets_s(dict(fields), now) if asked is None and status in (403, 429) else asked
 
 
 def _seconds(text: str) -> float | None:

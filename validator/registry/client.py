@@ -24,7 +24,7 @@ from validator.protocol.challenge import choose_challenge, parse_challenges
 from validator.protocol.errcode import OAUTH_CODES, BodyShape, read_error
 from validator.protocol.manifest import ACCEPT, ManifestKind, kind_of, parse_config_platform, parse_manifest
 from validator.protocol.realm import RealmFault, is_address, is_public, odd_address, resolve_realm
-from validator.protocol.retry_after import retry_after_s
+from validator.protocol.retry_after import asked_to_wait_s
 from validator.protocol.token import TokenAnswer, bearer_life_s, parse_token_answer
 from validator.providers.plan import Ask, Auth
 from validator.registry.base import FORM, Answer, NetworkFault, Request, Transport
@@ -133,7 +133,7 @@ class RegistryClient:
             seen,
             status=answer.status,
             ms=answer.ms,
-            retry_after_s=retry_after_s(answer.values("retry-after"), datetime.fromtimestamp(now, UTC)),
+            retry_after_s=asked_to_wait_s(answer.status, answer.headers, datetime.fromtimestamp(now, UTC)),
             registry_sign=any(value.startswith("registry/2") for value in answer.values("docker-distribution-api-version")),
             pulls_left=_pulls_left(answer),
         )

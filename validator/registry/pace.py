@@ -1,15 +1,18 @@
-"""A lane: one registry host's share of our rate, in this process. One acquirer waits at the throttle, pre-flight first.
+"""A lane: one registry host's share of our rate, and the turns of those who want to send there. registries/README.md 8.
 
-asyncio-throttle polls, so never more than one waits there (thousands would burn a core); the others wait in a queue by
-priority. In any window of w seconds at most per_second * w + burst requests leave. registries/README.md 8.
+The moments to send are slots of the lane's row, which all processes take from: a few at a time, by one statement. In any
+window of w seconds at most per_second * w + burst requests leave, over all of them. Who somebody waits for goes first, has
+a greater burst, and makes a sweep hold back, also one in another process.
+
+asyncio-throttle stands behind the slots, with one acquirer for each kind of asker: it polls, and thousands of waiters would
+burn a core.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -18,9 +21,18 @@ from asyncio_throttle import Throttler  # type: ignore[attr-defined]  # its __in
 
 from validator.evidence import Asker
 from validator.providers import Pace
+from validator.registry.slots import LaneRow, OwnRow, Taken, Want, recovered
 
 ACCEPTED_S: Final = 600.0
 """So long a secret's acceptance frees its next logins of waiting for each other (registries/README.md 8)."""
+REMEMBERED: Final = 2048
+"""Secrets that were accepted, and usernames that were refused, that a lane remembers."""
+AHEAD_S: Final = 0.1
+"""At high rates slots are taken for so long ahead: ten statements a second, and nobody else waits longer for them."""
+WAVE: Final = 16
+"""Slots that are taken at once for as many as wait."""
+HOLDS_S: Final = 0.25
+"""A pre-flight that had to wait will send again so soon after its answer: the sweep leaves it that slot."""
 
 
 class Acquirer(Protocol):
@@ -31,88 +43,187 @@ class Acquirer(Protocol):
         ...
 
 
-class _Turns:
-    """One holder at a time; who waits is served by priority, then in order."""
-
-    def __init__(self) -> None:
-        self._held = False
-        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._count = itertools.count()
-
-    async def __call__(self, priority: int) -> None:
-        if not self._held:
-            self._held = True
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (priority, next(self._count), turn))
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
-                self.leave()
-            raise
-
-    def leave(self) -> None:
-        """Hand the turn to the next one who still waits."""
-        while self._waiting:
-            _, _, turn = heapq.heappop(self._waiting)
-            if not turn.done():
-                turn.set_result(None)
-                return
-        self._held = False
-
-
 def throttler(per_second: float, burst: int) -> Acquirer:
-    """At most `burst` in any burst / per_second seconds: asyncio-throttle in its paced form."""
+    """asyncio-throttle in its paced form, as wide as the slots before it: of those 2 * burst may pass in burst / per_second seconds."""
     period = burst / per_second
-    acquirer: Acquirer = Throttler(rate_limit=burst, period=period, retry_interval=max(0.0005, min(0.01, period / 10)))
+    acquirer: Acquirer = Throttler(rate_limit=2 * burst, period=period, retry_interval=max(0.0005, min(0.01, period / 10)))
     return acquirer
 
 
 @dataclass(slots=True)
-class Lane:
-    """The pace of one host. A sweep has `in_flight` requests at once, somebody who waits has more, and goes first."""
+class Line:
+    """Those of one kind who want to send, one after another. `burst` may go at once; a slot is too old after `late_s`."""
 
-    acquirer: Acquirer
-    waiting_acquirer: Acquirer
+    burst: int
+    late_s: float
     in_flight: asyncio.Semaphore
-    waiting_in_flight: asyncio.Semaphore
+    acquirer: Acquirer
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    length: int = 0
+
+
+@dataclass(slots=True)
+class _NameTurn:
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    users: int = 0
+
+
+@dataclass(slots=True)
+class Lane:
+    """The pace of one host. A sweep has `in_flight` requests at once, somebody who waits has more, and goes first.
+
+    `now` is the wall clock in epoch seconds, which processes share; `monotonic` and `sleep` measure and spend time.
+    """
+
+    pace: Pace
+    row: LaneRow
+    now: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     monotonic: Callable[[], float]
     paused_until: float = 0.0
     banned_until: float = 0.0
-    _turns: _Turns = field(default_factory=_Turns)
-    _names: dict[str, asyncio.Lock] = field(default_factory=dict)
+    sweep: Line = field(init=False)
+    waiting: Line = field(init=False)
+    _said: Taken = field(default_factory=Taken)
+    _slots: deque[tuple[float, float]] = field(default_factory=deque)
+    """Slots that were taken and not used: when they are, and when they are too old."""
+    _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _none_waits: asyncio.Event = field(default_factory=asyncio.Event)
+    _names: dict[str, _NameTurn] = field(default_factory=dict)
     _refused_at: dict[str, float] = field(default_factory=dict)
     _accepted_at: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        pace, step_s = self.pace, 1 / self.pace.per_second
+        late_s = min(1.0, max(1, pace.burst - 1) * step_s / 2) if self._ahead > 1 else 0.0
+        self.sweep = Line(pace.burst, late_s, asyncio.Semaphore(pace.in_flight), throttler(pace.per_second, pace.burst))
+        late_s = max(late_s, min(1.0, (pace.preflight_burst - 1) * step_s / 4))
+        wide = throttler(pace.per_second, pace.preflight_burst)
+        self.waiting = Line(pace.preflight_burst, late_s, asyncio.Semaphore(pace.preflight_in_flight), wide)
+        self._none_waits.set()
+
     @asynccontextmanager
     async def slot(self, asker: Asker) -> AsyncIterator[None]:
-        """One request's place: leave it when the answer is there."""
-        sweep = asker is Asker.SWEEP
-        places = self.in_flight if sweep else self.waiting_in_flight
-        async with places:
-            await self._turns(1 if sweep else 0)
+        """One request's place: leave it when the answer is there. Raises what the ledger raises."""
+        waits = asker is not Asker.SWEEP
+        line = self.waiting if waits else self.sweep
+        async with line.in_flight:
+            line.length += 1
+            if waits:
+                self._none_waits.clear()
             try:
-                while sweep and (left := self.paused_until - self.monotonic()) > 0:
-                    await self.sleep(left)
-                await (self.acquirer if sweep else self.waiting_acquirer).acquire()
+                async with line.turn:
+                    await self._moment(line)
+                    await line.acquirer.acquire()
             finally:
-                self._turns.leave()
+                line.length -= 1
+                if not self.waiting.length:
+                    self._none_waits.set()
             yield
+        if line is self.sweep and line.length and len(self._slots) < self._ahead // 2 and not self._taking.locked():
+            async with self._taking:  # before they run out, by one whose own request is answered
+                self._keep(line, (await self._from_row(line))[0])
 
-    def pause(self, seconds: float) -> None:
-        """The registry asked to come later: the sweep sleeps until then, without polling."""
-        self.paused_until = max(self.paused_until, self.monotonic() + seconds)
+    async def pause(self, seconds: float) -> None:
+        """The registry asked to come later: every sweep sleeps until then, without polling."""
+        if seconds > 0:
+            self.paused_until = max(self.paused_until, self.monotonic() + seconds)
+            await self.row.pause(self.now() + seconds, banned=False)
 
-    def ban(self, seconds: float) -> None:
+    async def ban(self, seconds: float) -> None:
         """The registry banned our address: no login makes sense until then."""
-        self.banned_until = max(self.banned_until, self.monotonic() + seconds)
+        if seconds > 0:
+            self.banned_until = max(self.banned_until, self.monotonic() + seconds)
+            await self.row.pause(self.now() + seconds, banned=True)
+
+    async def slow(self) -> None:
+        """The registry found us too quick: half the rate from now on, and back to it slowly."""
+        await self.row.slow(self.now())
 
     @property
     def banned_left_s(self) -> float:
-        """How long that goes on, in seconds; 0.0 if there is no ban."""
+        """How long a ban goes on, in seconds; 0.0 if there is none."""
         return max(0.0, self.banned_until - self.monotonic())
+
+    @property
+    def _ahead(self) -> int:
+        return max(1, int(self.pace.per_second * AHEAD_S))
+
+    async def _moment(self, line: Line) -> None:
+        """Return when one request may leave."""
+        while True:
+            if line is self.sweep:
+                await self._none_waits.wait()
+                if (left := self.paused_until - self.monotonic()) > 0:
+                    await self.sleep(left)
+                    continue
+            at = self._ours(line)
+            if at is None and (at := await self._take(line)) is None:
+                continue
+            if (left := at - self._early_s(line) - self.now()) > 0:
+                await self.sleep(left)
+            if line is self.waiting or self.paused_until <= self.monotonic():
+                return
+
+    def _ours(self, line: Line) -> float | None:
+        """A slot that was taken before and is not too old."""
+        now = self.now()
+        while self._slots:
+            at, too_old_at = self._slots.popleft()
+            if now <= too_old_at and at - self._early_s(line) - now <= self._longest_s:
+                return at
+        return None
+
+    async def _take(self, line: Line) -> float | None:
+        """A slot from the row; None after the sleep of a sweep that is to hold back."""
+        async with self._taking:
+            if (at := self._ours(line)) is not None:  # another one took some meanwhile
+                return at
+            slots, until = await self._from_row(line)
+            if slots:
+                self._keep(line, slots[1:])
+                return slots[0]
+        if (left := until - self.now()) > 0 and self.paused_until <= self.monotonic():
+            await self.sleep(left)
+        return None
+
+    async def _from_row(self, line: Line) -> tuple[list[float], float]:
+        """Slots for all who wait, or for a moment ahead; none before the instant that is given, where a sweep is to hold back."""
+        number = self._ahead if line is self.sweep else min(WAVE, max(1, line.length))
+        step_s = self._step_s
+        taken = await self.row.take(Want(
+            number=number, now=self.now(), step_s=step_s, early_s=self._early_s(line), waits=line is self.waiting, hold_s=max(HOLDS_S, step_s),
+            longest_s=self._longest_s,
+        ))  # fmt: skip
+        self._heard(taken)
+        return [taken.next_at - (taken.number - place) * step_s for place in range(taken.number)], taken.until
+
+    def _keep(self, line: Line, slots: Iterable[float]) -> None:
+        """Have these for those who come next, until they are too old."""
+        now, early_s = self.now(), self._early_s(line)
+        self._slots += [(at, max(now, at - early_s) + line.late_s) for at in slots]
+
+    def _heard(self, taken: Taken) -> None:
+        """Take over what other processes were told; the wall clock may be set meanwhile, so each word is taken once."""
+        before, self._said = self._said, taken
+        ticks, now = self.monotonic(), self.now()
+        if taken.paused_until != before.paused_until:
+            self.paused_until = max(self.paused_until, ticks + taken.paused_until - now)
+        if taken.banned_until != before.banned_until:
+            self.banned_until = max(self.banned_until, ticks + taken.banned_until - now)
+
+    @property
+    def _step_s(self) -> float:
+        return 1 / (self.pace.per_second * recovered(self._said.factor, self._said.slowed_at, self.now()))
+
+    @property
+    def _longest_s(self) -> float:
+        """No slot that was ever taken lies further ahead, but where the clock was set back."""
+        return 10.0 + 2 * (self.pace.preflight_burst + self.pace.burst + WAVE) * self._step_s
+
+    def _early_s(self, line: Line) -> float:
+        """By how much a slot may be used before its time; those that are used late are a part of the burst."""
+        return (line.burst - 1) / self.pace.per_second - line.late_s
 
     @asynccontextmanager
     async def name(self, username: str, secret: str, gap_s: float) -> AsyncIterator[None]:
@@ -123,14 +234,20 @@ class Lane:
         if self.trusts(secret):
             yield
             return
-        lock = self._names.setdefault(username, asyncio.Lock())
-        async with lock:
-            if not self.trusts(secret):  # else it was accepted while this one waited
-                wait = self._refused_at.get(username, -1e9) + gap_s - self.monotonic()
-                if wait > 0:
-                    await self.sleep(wait)
-                yield
-                return
+        turn = self._names.setdefault(username, _NameTurn())
+        turn.users += 1
+        try:
+            async with turn.lock:
+                if not self.trusts(secret):  # else it was accepted while this one waited
+                    wait = self._refused_at.get(username, -1e9) + gap_s - self.monotonic()
+                    if wait > 0:
+                        await self.sleep(wait)
+                    yield
+                    return
+        finally:
+            turn.users -= 1
+            if not turn.users:
+                self._names.pop(username, None)
         yield
 
     def trusts(self, secret: str) -> bool:
@@ -140,19 +257,23 @@ class Lane:
     def judged(self, username: str, secret: str, accepted: bool) -> None:
         """Remember what the registry said of a login."""
         if accepted:
-            self._accepted_at[secret] = self.monotonic()
+            _remember(self._accepted_at, secret, self.monotonic())
         else:
-            self._refused_at[username] = self.monotonic()
+            _remember(self._refused_at, username, self.monotonic())
             self._accepted_at.pop(secret, None)
 
 
-def lane_of(pace: Pace, sleep: Callable[[float], Awaitable[None]], monotonic: Callable[[], float]) -> Lane:
-    """A lane at the provider's and the operator's pace."""
-    return Lane(
-        acquirer=throttler(pace.per_second, pace.burst),
-        waiting_acquirer=throttler(pace.per_second, pace.preflight_burst),
-        in_flight=asyncio.Semaphore(pace.in_flight),
-        waiting_in_flight=asyncio.Semaphore(pace.preflight_in_flight),
-        sleep=sleep,
-        monotonic=monotonic,
-    )
+def _remember(held: dict[str, float], key: str, at: float) -> None:
+    """Keep the latest of them alone."""
+    held.pop(key, None)
+    held[key] = at
+    if len(held) > REMEMBERED:
+        del held[next(iter(held))]
+
+
+def lane_of(
+    pace: Pace, sleep: Callable[[float], Awaitable[None]], monotonic: Callable[[], float], *, now: Callable[[], float] | None = None,
+    row: LaneRow | None = None,
+) -> Lane:  # fmt: skip
+    """A lane at the provider's and the operator's pace; without a row of the ledger its slots are this process's own."""
+    return Lane(pace, row or OwnRow(), now or monotonic, sleep, monotonic)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from validator.protocol.retry_after import retry_after_s
+from validator.protocol.retry_after import limit_resets_s, retry_after_s
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
@@ -50,3 +50,22 @@ def test_a_wait_is_read_and_bounded(values: list[str], expected: float | None) -
 
 def test_now_may_be_in_any_zone() -> None:
     assert retry_after_s(["Mon, 23 Nov 2026 13:00:00 GMT"], NOW.astimezone(timezone(timedelta(hours=9)))) == 3600
+
+
+LIMITS = {
+    "Docker Hub's instant": ({"x-retry-after": f"{int(NOW.timestamp()) + 90}"}, 90.0),
+    "GitHub's, spent": ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{int(NOW.timestamp()) + 1800}"}, 1800.0),
+    "GitHub's, not spent": ({"x-ratelimit-remaining": "12", "x-ratelimit-reset": f"{int(NOW.timestamp()) + 1800}"}, None),
+    "GitLab's": ({"ratelimit-remaining": "0", "ratelimit-reset": f"{int(NOW.timestamp()) + 30}"}, 30.0),
+    "a wait in seconds": ({"ratelimit-remaining": "0", "ratelimit-reset": "45"}, 45.0),
+    "with a window": ({"ratelimit-remaining": "0;w=60", "ratelimit-reset": "45"}, 45.0),
+    "over already": ({"x-ratelimit-remaining": "0", "x-ratelimit-reset": f"{int(NOW.timestamp()) - 5}"}, None),
+    "never believed for a week": ({"x-retry-after": f"{int(NOW.timestamp()) + 700_000}"}, 86_400.0),
+    "no number": ({"x-retry-after": "soon", "x-ratelimit-remaining": "0", "x-ratelimit-reset": "-1"}, None),
+    "nothing": ({}, None),
+}
+
+
+@pytest.mark.parametrize(("fields", "expected"), LIMITS.values(), ids=LIMITS.keys())
+def test_what_a_vendors_own_field_says(fields: dict[str, str], expected: float | None) -> None:
+    assert limit_resets_s(fields, NOW) == expected

@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import JSON, Boolean, Column, DateTime, Dialect, Index, Insert, Integer, MetaData, Table, Text, TypeDecorator, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Column, DateTime, Dialect, Float, Index, Insert, Integer, MetaData, Table, Text, TypeDecorator, UniqueConstraint
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import ColumnElement, case
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The newest revision of `migrations/`; a test holds it true. A database at it is opened without Alembic (360 ms)."""
 
 
@@ -210,6 +210,14 @@ ALERTS: Final = Table(
 )
 """What the operator is told of, once while it lasts; `notice` as in the history."""
 
+SLOTS: Final = Table(
+    "slots",
+    METADATA,
+    _key("place"),
+    *(Column(name, Float, nullable=False) for name in ("next_slot_at", "held_until", "paused_until", "banned_until", "factor", "slowed_at")),
+)
+"""A lane's pace, shared by all processes; instants are epoch seconds, for the database reckons with them."""
+
 USERS: Final = Table(
     "users", METADATA, _key("user"), *(Column(name, Text) for name in ("address", "channel")), Column("mute", Boolean, nullable=False)
 )
@@ -241,13 +249,18 @@ async def upsert(
 
 def inserted(dialect: str, table: Table, changes: Callable[[Any], Mapping[str, Any]] | None = None) -> Insert:
     """The statement of `upsert` for a database of this kind: it may be built once and executed with many rows."""
-    makers: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-    insert = makers[dialect](table)
+    insert = insert_of(dialect, table)
     index = [column.name for column in table.primary_key]
     others = [column.name for column in table.c if column.name not in index]
     new = changes(insert.excluded) if changes else {name: insert.excluded[name] for name in others}
     made: Insert = insert.on_conflict_do_update(index_elements=index, set_=new) if new else insert.on_conflict_do_nothing()
     return made
+
+
+def insert_of(dialect: str, table: Table) -> Any:
+    """An INSERT that knows ON CONFLICT, of a database of this kind."""
+    makers: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+    return makers[dialect](table)
 
 
 def later(old: ColumnElement[datetime | None], new: ColumnElement[datetime | None]) -> ColumnElement[datetime | None]:
