@@ -1,8 +1,8 @@
 """A registry that plays a script: what each step answers to each party, in order, the last answer again and again.
 
 A key is a step's letter and a party's sign, as in the cases: `P` ping, `L` login, `T` scoped login, `H`/`G` manifest, `C` config;
-`+` the stored secret, `0` anonymous, `!` any other (a made-up one). On a Basic registry `P+` is the ping with the pair.
-`l` and `t` are logins by POST, with an identity token instead of a pair.
+`+` the stored secret, `0` anonymous, `!` any other (a made-up one). On a Basic registry `P+` is the ping with the pair; `V` is a ping with a
+bearer, which other checkers make last. `l` and `t` are logins by POST, with an identity token instead of a pair.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ Answers = dict[str, Say | list[Say]]
 DEFAULTS: Answers = {
     "P0": Say(401, {"errors": [{"code": "UNAUTHORIZED", "message": "authentication required"}]}, demand=BEARER),
     "L+": tok(), "L!": err("UNAUTHORIZED"), "L0": err("UNAUTHORIZED"),
+    "V+": Say(body={}), "V!": Say(body={}), "V0": Say(body={}), "V?": err("UNAUTHORIZED", demand=BEARER),
     "T+": tok(), "T!": err("UNAUTHORIZED"), "T0": tok(), "H+": image()[0], "H0": err("UNAUTHORIZED", demand=BEARER), "H!": err("UNAUTHORIZED", demand=BEARER),
     "l+": tok("access_token"), "l!": err("UNAUTHORIZED"), "t+": tok("access_token"), "t!": err("UNAUTHORIZED"),
 }  # fmt: skip
@@ -124,7 +125,7 @@ class Scripted:
     async def _serve(self) -> int:
         application = web.Application()
         application.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(application, access_log=None)
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.05)  # an answer that nobody waits for any more
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -168,7 +169,7 @@ class Scripted:
         if request.path.endswith("/token"):
             return "T" if request.query.getall("scope", []) else "L"
         if request.path in ("/v2/", "/v2"):
-            return "P"
+            return "V" if request.headers.get("Authorization", "").startswith("Bearer ") else "P"
         return "C" if "/blobs/" in request.path else "H" if request.method == "HEAD" else "G"
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
