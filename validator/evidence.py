@@ -165,8 +165,8 @@ class Exchange:
     """One request and what came back. `at` is epoch seconds, `ms` how long it took, `url` is fit to be shown.
 
     `authorized` is true only when this very request carried an Authorization: the party's pair, or the bearer made from it; `code` is a
-    known registry error code, `text` its masked words (at most 500 characters); `next_url` where a redirect leads that
-    may be followed (a fault otherwise is in `failure`).
+    known registry error code, `text` its masked words (at most 500 characters); `next_url` where a redirect leads that may be followed (a
+    fault otherwise is in `failure`). `basic`: a ping with the pair, "demanded" or "unasked" (an open registry). `unsent`: surely no byte left.
     """
 
     step: Step
@@ -180,6 +180,7 @@ class Exchange:
     authorized: bool = False
     led: bool = False
     """A redirect of a request that carried an Authorization led here; this one has it only where the origin stayed."""
+    basic: str = ""
     shape: BodyShape = BodyShape.EMPTY
     code: str = ""
     text: str = ""
@@ -194,7 +195,6 @@ class Exchange:
     pulls_left: int | None = None
     reused: bool = False
     unsent: bool = False
-    """True if surely not a byte of the request left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

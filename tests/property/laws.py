@@ -139,7 +139,11 @@ def _authoritative(turn: Turn, held: Held) -> bool:
         return False
     said = body_of(turn)
     shaped = isinstance(said, dict) and bool({"errors", "error", "details", "detail", "message", "requestStatus"} & set(said))
-    basic = str(turn.request.url if turn.request else "").endswith("/v2/") and "basic" in " ".join(turn.answer.values("www-authenticate")).lower()
+    offered = " ".join(turn.answer.values("www-authenticate")).lower()
+    at_registry = str(turn.request.url if turn.request else "").endswith("/v2/")
+    basic = at_registry and "basic" in offered
+    if at_registry and "bearer" in offered and not basic:
+        return False  # it looks at no Basic
     if turn.status == 401:
         return shaped or not turn.answer.body.strip() or basic or _loosely_shaped(turn.answer.body)
     if turn.status == 403 and held.provider.key == "ghcr":
@@ -195,10 +199,12 @@ def pullable_is_read(held: Held) -> Iterator[str]:
     image = held.verdict.image
     if image is None or image.outcome is not ImageOutcome.PULLABLE:
         return
-    who = {Party.ANONYMOUS, Party.SUBJECT} if held.verdict.reason is Reason.ANONYMOUS_REGISTRY else {Party.SUBJECT}
-    if held.talk.anonymous or held.verdict.reason is Reason.EMPTY_SECRET:
-        who = {Party.ANONYMOUS}
-    if not any(_manifest(t) and t.ask.party in who for t in held.turns):
+    nobody = held.talk.anonymous or held.verdict.reason is Reason.EMPTY_SECRET
+    read = [t for t in held.turns if _manifest(t) and t.ask.party is (Party.ANONYMOUS if nobody else Party.SUBJECT)]
+    # a registry that asks nobody for a login is asked by no node with one
+    if any(t.ask.step is Step.PING and t.status == 200 for t in held.turns):
+        read += [t for t in held.turns if _manifest(t) and not t.authorization]
+    if not read:
         yield f"{image.reason}, and no manifest came"
 
 

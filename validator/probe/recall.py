@@ -67,7 +67,7 @@ class Recall:
             refused_age_s=_age(facts.refused_since_accepted(), now) if facts is not None else None,
             denied_age_s=_denied(facts, now, pace.confirm_after_s),
             opinion=_opinion(facts, now),
-            was_registry=demand is not None,  # a host's challenge is kept for ever
+            was_registry=demand is not None or bool(provider.hosts),  # a host's challenge is kept for ever; a vendor's own is never mistyped
             nxdomain_age_s=min(_age(nowhere.first, now) or 0.0, KEPT.total_seconds()) if nowhere is not None and now - nowhere.last <= KEPT else None,
             ill=any(span is not None and now - span.last <= ILL_FOR for span in map(signs.get, ILL)),
             banned_left_s=_banned_left_s(provider, signs.get(Reason.ADDRESS_BANNED), now),

@@ -159,6 +159,9 @@ GHCR: Final = Provider(
         rows=(
             Says(row="ghcr 8.2", meaning=Meaning.REFUSED, reason=Reason.REFUSED, steps=_LOGINS, statuses=frozenset({403}), codes=frozenset({"DENIED"}),
                  shapes=frozenset({BodyShape.ERRORS}), text=words(r"^\s*denied\s*$"), authorized=True),
+            # the words of a dead key to somebody who brought none: then they say nothing of keys
+            Says(row="ghcr nobody", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=frozenset({Step.LOGIN}), statuses=frozenset({403}),
+                 codes=frozenset({"DENIED"}), text=words(r"^\s*denied\s*$"), authorized=False),
             Says(row="ghcr 8.13", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=_LOGINS, statuses=frozenset({401}), authorized=True),
         ),
         scope_blind=True,

@@ -34,7 +34,7 @@ def follow(seen: Seen) -> Ask | bool | None:
         auth = Auth.PAIR if secret or seen.scheme == "basic" else Auth.BEARER
     return Ask(
         step=last.step, party=last.party, method=last.method, url=last.next_url, auth=auth, repository=last.repository,
-        hops=hops, led=last.authorized or last.led,
+        hops=hops, led=last.authorized or last.led, basic=last.basic,
     )  # fmt: skip
 
 

@@ -49,6 +49,8 @@ class Ask:
     """The request that they began with carried an Authorization."""
     form: tuple[tuple[str, str], ...] = ()
     """What is sent beside a refresh token."""
+    basic: str = ""
+    """A login at the registry itself, the ping with the pair: "demanded" by it, or "unasked" at an open one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,8 @@ def login(seen: Seen, party: Party, step: Step = Step.LOGIN, wait_s: float = 0.0
     auth = Auth.NONE if party is Party.ANONYMOUS else Auth.PAIR
     subject = seen.evidence.subject
     if seen.scheme != "bearer" or seen.demand is None:
-        return Ask(step=Step.LOGIN, party=party, method="GET", url=seen.plan.registry / "v2/", auth=auth, wait_s=wait_s)
+        basic = "demanded" if seen.demand is not None else "unasked"
+        return Ask(step=Step.LOGIN, party=party, method="GET", url=seen.plan.registry / "v2/", auth=auth, wait_s=wait_s, basic=basic)
     scope = pull_scope(subject.repository) if step is Step.SCOPED else seen.plan.provider.login_scope
     repository = subject.repository if step is Step.SCOPED else ""
     if seen.is_token and party is not Party.ANONYMOUS:

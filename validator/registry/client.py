@@ -20,7 +20,7 @@ from yarl import URL
 from validator.evidence import Demand, Exchange, Failure, Grant, ManifestSeen, Opinion, OpinionSeen, Party, Step
 from validator.logs import hide_too, holds_secret, mask
 from validator.protocol.base import NOT_JSON, beyond_limits, parse_json, shown_text, valid_digest
-from validator.protocol.challenge import choose_challenge, parse_challenges
+from validator.protocol.challenge import BASIC, choose_challenge, parse_challenges
 from validator.protocol.errcode import OAUTH_CODES, BodyShape, read_error
 from validator.protocol.manifest import ACCEPT, ManifestKind, kind_of, parse_config_platform, parse_manifest
 from validator.protocol.realm import RealmFault, is_address, is_public, odd_address, resolve_realm
@@ -79,7 +79,7 @@ class RegistryClient:
         url = self.reach.dialled(ask.url)
         at = self.clock()
         shown = mask(shown_url(url))  # a realm or Location may echo a secret in its path
-        seen = Exchange(step=ask.step, party=ask.party, method=ask.method, url=shown, at=at, repository=ask.repository, led=ask.led)
+        seen = Exchange(step=ask.step, party=ask.party, method=ask.method, url=shown, at=at, repository=ask.repository, led=ask.led, basic=ask.basic)
         if url.scheme == "http" and not (self.reach.plain_http and self.reach.covers(url)):
             return replace(seen, failure=Failure.INSECURE_SCHEME)
         headers, secrets, form = self._fields(ask)
@@ -145,8 +145,8 @@ class RegistryClient:
         if ask.step in (Step.OPINION, Step.DETAIL):
             return self._opinion(ask, answer, seen)
         if answer.status == 401:
-            seen = replace(seen, demand=self._demand(answer, url, fresh=not seen.authorized))
-        if answer.status != 200 or ask.step in (Step.PING, Step.ELSEWHERE) or seen.url.endswith("/v2/"):
+            seen = replace(seen, demand=self._demand(answer, url, fresh=not seen.authorized, basic=bool(ask.basic)))
+        if answer.status != 200 or ask.step in (Step.PING, Step.ELSEWHERE) or ask.basic:
             said = read_error(answer.body, media_type, hide=mask)
             if ask.method == "HEAD" and _is_page(media_type):
                 said = replace(said, shape=BodyShape.HTML)  # a page whose body a HEAD leaves out
@@ -167,11 +167,14 @@ class RegistryClient:
                 return replace(seen, failure=None, shape=said.shape, code=said.code or said.oauth or "", text=text)
         return replace(seen, failure=Failure.PROTOCOL) if beyond_limits(fault.front) else seen
 
-    def _demand(self, answer: Answer, url: URL, *, fresh: bool) -> Demand | None:
+    def _demand(self, answer: Answer, url: URL, *, fresh: bool, basic: bool) -> Demand | None:
         """The challenge of a 401; where nobody may follow it (the request carried a secret) its scheme and error alone."""
-        chosen = choose_challenge(parse_challenges(answer.values("www-authenticate")))
+        offered = parse_challenges(answer.values("www-authenticate"))
+        chosen = choose_challenge(offered)
         if chosen is None:
             return None
+        if basic and any(each.scheme == BASIC for each in offered):
+            return Demand(scheme=BASIC)  # the pair went there by Basic: that it is looked at is what counts
         said = chosen.parameters.get("error", "").lower()
         error = said if said in OAUTH_CODES else ""  # any other text may echo a secret
         if chosen.scheme == "basic" or not fresh:

@@ -82,6 +82,8 @@ class Findings:
     pull_ill: bool = False
     """The registry refused the image to somebody who surely may read it."""
     anonymous: Control = Control.UNCLEAR
+    unguarded: bool = False
+    """An open registry gives the image to whoever asks for it without a login: no pull sends one."""
     own: bool = False
     image: bool = False
     denied_before: bool = False
@@ -116,7 +118,7 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
         ping_twice=len(ended) > 1 and ended[-1].meaning is ended[-2].meaning,
         was_registry=known.was_registry,
         elsewhere_well=any(read(e).meaning in (Meaning.OPEN, Meaning.DEMANDS) for e in evidence.of(Step.ELSEWHERE)),
-        no_such_host_for_days=known.nxdomain_age_s is not None and known.nxdomain_age_s >= DAY_S / 2 and not known.ever_valid,
+        no_such_host_for_days=known.nxdomain_age_s is not None and known.nxdomain_age_s >= DAY_S / 2 and not (known.ever_valid or known.was_registry),
         demand_fault=Reason(demand.fault.value) if demand is not None and demand.fault is not None else None,
         has_demand_fault=demand is not None and demand.fault is not None,
         unusable=token and demand is not None and demand.scheme == "basic",
@@ -142,6 +144,7 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
         pull_reason=pull.reason,
         pull_ill=pull.meaning in NO_PULL and _pull_ill(evidence, traits),
         anonymous=anonymous_control(evidence, traits),
+        unguarded=bool(ended) and ended[-1].meaning is Meaning.OPEN and _given_unasked(evidence, traits),
         own=subject.own,
         image=bool(subject.repository),
         denied_before=known.denied_age_s is not None,
@@ -271,6 +274,11 @@ def _pull_ill(evidence: Evidence, traits: Traits) -> bool:
     """True if the canary may not read either, or nobody may with the token that was given for what is public."""
     canary = [reading for _, reading in judged(evidence, traits, Step.PULL, Step.MANIFEST, party=Party.CANARY)]
     return any(reading.meaning in NO_PULL for reading in canary) or public_token_refused(evidence, traits)
+
+
+def _given_unasked(evidence: Evidence, traits: Traits) -> bool:
+    pulls = judged(evidence, traits, Step.PULL, Step.MANIFEST, party=Party.ANONYMOUS)
+    return any(reading.meaning is Meaning.READABLE and not exchange.authorized for exchange, reading in pulls)
 
 
 def _claims_nobody(evidence: Evidence) -> bool:

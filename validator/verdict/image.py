@@ -66,7 +66,7 @@ def _outcome(findings: Findings, verdict: Verdict, traits: Traits, nobody: bool)
         return ImageOutcome.UNKNOWN, Reason.REGISTRY_ILL
     if nobody:
         return _anonymously(findings)
-    if verdict.reason is Reason.ANONYMOUS_REGISTRY and findings.anonymous is Control.ACCEPTED:
+    if findings.unguarded:
         return ImageOutcome.PULLABLE, Reason.PULL_OK
     if verdict.row == "shape":
         return ImageOutcome.UNKNOWN, Reason.AMBIGUOUS_REFUSAL

@@ -85,6 +85,8 @@ class Says:
     """The scheme of the challenge in the answer: "basic", "bearer"; "any" one of them; "none"."""
     basic_login: bool | None = None
     """True: the login went to the registry itself (a Basic registry)."""
+    unasked: bool | None = None
+    """True: and nothing there had demanded it."""
     grant: bool | None = None
     traded_in: bool | None = None
     """True: the login traded in an identity token, by POST."""
@@ -104,7 +106,8 @@ class Says:
             and (self.codes is None or exchange.code in self.codes)
             and (self.text is None or self.text.search(exchange.text) is not None)
             and (self.demands is None or self.demands == demand or (self.demands == "any" and demand in ("basic", "bearer")))
-            and (self.basic_login is None or self.basic_login == (exchange.step is Step.LOGIN and exchange.url.endswith("/v2/")))
+            and (self.basic_login is None or self.basic_login == bool(exchange.basic))
+            and (self.unasked is None or self.unasked == (exchange.basic == "unasked"))
             and (self.traded_in is None or self.traded_in == (exchange.method == "POST"))
             and (self.grant is None or self.grant == (exchange.grant is not None))
             and (self.manifest is None or (exchange.manifest.kind if exchange.manifest else "none") in self.manifest)
@@ -146,6 +149,9 @@ READ: Final[tuple[Says, ...]] = (
     # the login on a Basic registry (7.30, 7.36): the ping with the pair
     Says(row="7.36", meaning=Meaning.ACCEPTED, steps=_LOGIN, statuses=_at(200), shapes=JSON_SHAPED, basic_login=True),
     Says(row="7.36 sign", meaning=Meaning.ACCEPTED, steps=_LOGIN, statuses=_at(200), sign=True, basic_login=True),
+    # whoever offers no Basic has not looked at it: a no to everybody who brings one (others.md G3)
+    Says(row="G3", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGIN, statuses=_at(401), basic_login=True, demands="bearer"),
+    Says(row="G3 bare", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGIN, statuses=_at(401), unasked=True, demands="none"),
     # a refusal's own words (7.30)
     Says(
         row="7.30 expired", meaning=Meaning.REFUSED, reason=Reason.EXPIRED, steps=LOGINS, statuses=_at(401),
