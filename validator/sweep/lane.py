@@ -53,6 +53,7 @@ class Lane:
     _looked: int = 0
     _watched: bool = False
     _ill_until: datetime | None = None
+    _witness: tuple[Shared, Credential] | None = None
 
     @property
     def report(self) -> LaneReport:
@@ -153,7 +154,8 @@ class Lane:
             await self._defer(shared, heard)
             return
         self.queue.had_place(shared)
-        self._proven = self._proven or heard.verdict.outcome is Outcome.VALID
+        if heard.verdict.outcome is Outcome.VALID:
+            self._proven, self._witness = True, (shared, credential)
         if heard.verdict.reason is Reason.ADDRESS_BANNED:
             self._closed = Reason.ADDRESS_BANNED
         self.belief.count(shared, heard)
@@ -177,7 +179,9 @@ class Lane:
             await self.book.add(Entry(self.track, shared, words=words))
 
     async def _hold(self, shared: Shared, words: tuple[Heard, ...], since: datetime | None) -> None:
-        await self.book.add(Entry(self.track, shared, phase=Phase.HELD, due_at=None if since is None else since + self.track.margin, keeps=words))
+        due_at = None if since is None else since + self.track.margin
+        self.queue.timed(shared, due_at, held=True)
+        await self.book.add(Entry(self.track, shared, phase=Phase.HELD, due_at=due_at, keeps=words))
 
     async def _defer(self, shared: Shared, heard: Heard) -> None:
         """No place in the failure budget: later, if one frees within the sweep's patience; else it is left."""
@@ -185,6 +189,7 @@ class Lane:
         patient = self.wait and retry is not None and retry <= self.probe.settings.sweep.wait_s
         until = heard.at + timedelta(seconds=retry or 0.0)
         self.queue.spent(shared, until)
+        self.queue.timed(shared, until if patient else None, held=bool(shared.words))
         if shared.words:  # it has been heard of, and is a suspect at least
             words = shared.words if patient else (*shared.words, heard)
             await self.book.add(Entry(self.track, shared, phase=Phase.HELD, due_at=until if patient else None, keeps=words))
@@ -233,7 +238,15 @@ class Lane:
             case Says.ILL:
                 return False
             case Says.NOTHING:
-                return await self.probe.well(shared.host, shared.image.repository if shared.image is not None else "")
+                return await self._witnessed() or await self.probe.well(shared.host, shared.image.repository if shared.image is not None else "")
+
+    async def _witnessed(self) -> bool:
+        """Another secret, which this lane proved, is accepted once more: at a lane's end nobody else is left who would show its health."""
+        if self._witness is None:
+            return False
+        shared, credential = self._witness
+        asked = await converse(self.probe, replace(shared, image=None), credential)
+        return asked.heard.verdict.outcome is Outcome.VALID
 
 
 def _held(track: Track, shared: Shared) -> Entry:

@@ -70,6 +70,7 @@ class Opener:
         if all(not member.standing.is_due(now) for member in shared.members) or self._heard_of(shared):
             await self.book.add(Entry(self.track, shared))
         elif shared.suspect and (since := shared.confirmed_from(self.track.confirm_after_s)) is not None and now < since:
+            self.queue.timed(shared, since + self.track.margin, held=True)
             await self.book.add(Entry(self.track, shared, phase=Phase.HELD, due_at=since + self.track.margin))
         else:
             return False

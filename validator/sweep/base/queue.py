@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from validator.credential import Host, RegistryScope
@@ -24,11 +24,13 @@ from validator.status import Standing, State
 from validator.sweep.base import Member, Shared
 from validator.sweep.base.words import unpacked
 
-SUSPECT, FORMER, NEW, DEAD = range(4)
-"""Ranks. The failure budget has classes of its own; these come close: suspects and dead ones share a quarter of it."""
+SUSPECT, FORMER, NEW, DEAD, HELD = range(5)
+"""Ranks, and what is held for a second word. The failure budget's classes come close: suspects and dead ones share a quarter of it."""
 SPENT_IN_ROW: Final = 20
 """After so many secrets of one rank for which there was no place the others of it are not tried."""
 MOST_AHEAD: Final = 100
+_LOOKED: Final = timedelta(seconds=0.25)
+"""So often rows whose time has come are looked for."""
 _BEGIN: Final = tuple((rank << RANK_BITS) - 1 for rank in range(4))
 _EVERYWHERE: Final = (-1, (8 << RANK_BITS) - 1)
 
@@ -56,7 +58,8 @@ class Queue:
     ahead: int = 1
     _after: list[int] = field(default_factory=lambda: list(_BEGIN))
     _over: set[int] = field(default_factory=set)
-    _deferred: bool = True
+    _look_at: dict[int, datetime | None] = field(default_factory=dict)
+    _timed: list[tuple[int, int, datetime]] = field(default_factory=list)
     _out: dict[int, int | None] = field(default_factory=dict)
     _closed: dict[int, datetime] = field(default_factory=dict)
     _in_row: dict[int, int] = field(default_factory=dict)
@@ -65,11 +68,11 @@ class Queue:
     async def take(self, *, confirming: bool) -> list[Shared]:
         """The next secrets to be asked about, none of them opened; [] if nothing can be asked now. `confirming`: those held, too."""
         now = self.probe.now()
-        self._out = {place: at for place, at in self._out.items() if at is None or at >= self.written() - 1}  # one may be under way
-        rows = await self._due(Phase.HELD, SUSPECT, now) if confirming and not self._rests(SUSPECT, now) else []
+        self._written_down()
+        rows = await self._due(HELD, now) if confirming and not self._rests(SUSPECT, now) else []
         for rank in range(4):
-            if not rows and self._deferred and not self._rests(rank, now):
-                rows = await self._due(Phase.WAITING, rank, now)
+            if not rows and not self._rests(rank, now):
+                rows = await self._due(rank, now)
         for rank in range(4):
             if not rows and not self._rests(rank, now):
                 rows = await self._waiting(rank)
@@ -79,6 +82,8 @@ class Queue:
         """Rows may have come that were not there before: look at the whole plan again. Only while nothing is under way."""
         self._after = list(_BEGIN)
         self._over.clear()
+        self._look_at.clear()
+        self._timed.clear()
         self._out.clear()
 
     def answered(self, shared: Shared) -> None:
@@ -86,10 +91,15 @@ class Queue:
         if shared.place in self._out:
             self._out[shared.place] = self.written()
 
+    def timed(self, shared: Shared, at: datetime | None, *, held: bool) -> None:
+        """It waits until `at`: held for its second word, or for a place in the failure budget."""
+        if at is not None:
+            self._timed.append((self.written(), HELD if held else _rank(shared), at))
+
     def spent(self, shared: Shared, until: datetime) -> None:
         """There was no place for this one; after many in a row its rank rests."""
         self.answered(shared)
-        rank, self._deferred = _rank(shared), True
+        rank = _rank(shared)
         self._in_row[rank] = self._in_row.get(rank, 0) + 1
         self._spent_until[rank] = min(until, self._spent_until.get(rank, until))
         if self._in_row[rank] >= SPENT_IN_ROW:
@@ -108,7 +118,7 @@ class Queue:
         for rank in range(4) if waiting else ():
             opens = self._closed.get(rank, now)
             times += [opens] if opens > now and rank not in self._over else []
-            due = await plans.next_due(self.sweep, self.host, Phase.WAITING, *_places(rank)) if self._deferred else None
+            due = await plans.next_due(self.sweep, self.host, Phase.WAITING, *_places(rank))
             times += [max(due, opens)] if due is not None else []
         held = await plans.next_due(self.sweep, self.host, Phase.HELD, *_EVERYWHERE) if confirming else None
         times += [max(held, self._closed.get(SUSPECT, held))] if held is not None else []
@@ -117,12 +127,30 @@ class Queue:
     def _rests(self, rank: int, now: datetime) -> bool:
         return self._closed.get(rank, now) > now
 
-    async def _due(self, phase: Phase, rank: int, now: datetime) -> list[PlanRow]:
-        between = _EVERYWHERE if phase is Phase.HELD else _places(rank)
-        rows = await self.probe.ledger.plans.due(self.sweep, self.host, phase, *between, now=now, limit=self.ahead)
+    async def _due(self, kind: int, now: datetime) -> list[PlanRow]:
+        """Rows whose time has come, of a rank, or those held. The plan is looked at when there may be some, and not too often."""
+        times = [self._look_at.get(kind, now), *(at for _, of, at in self._timed if of == kind)]
+        if min((at for at in times if at is not None), default=now + _LOOKED) > now:
+            return []
+        phase, between = (Phase.HELD, _EVERYWHERE) if kind == HELD else (Phase.WAITING, _places(kind))
+        plans = self.probe.ledger.plans
+        rows = await plans.due(self.sweep, self.host, phase, *between, now=now, limit=self.ahead)
+        after = now if len(rows) >= self.ahead else await plans.next_due(self.sweep, self.host, phase, *between)
+        self._look_at[kind] = None if after is None else max(after, now + _LOOKED)
+        self._timed = [(count, of, max(at, now + _LOOKED) if of == kind else at) for count, of, at in self._timed]
         fresh = [row for row in rows if row.place not in self._out]
         self._out |= {row.place: None for row in fresh}
         return fresh
+
+    def _written_down(self) -> None:
+        """What is in the plan by now need not be remembered; of two checkpoints one may have been under way."""
+        written = self.written() - 1
+        self._out = {place: at for place, at in self._out.items() if at is None or at >= written}
+        for _, kind, at in (one for one in self._timed if one[0] < written):
+            known = self._look_at.get(kind, at)
+            if kind in self._look_at:
+                self._look_at[kind] = at if known is None else min(known, at)
+        self._timed = [one for one in self._timed if one[0] >= written]
 
     async def _waiting(self, rank: int) -> list[PlanRow]:
         if rank in self._over:
@@ -145,6 +173,7 @@ class Queue:
         by_key = {row.key: row for row in known}
         by_secret = {(row.key.user, row.key.scope, row.key.fingerprint): row for row in sorted(known, key=_when)}
         facts = await ledger.facts.of_many(self.host, prints)
+        self.probe.expect(self.host, prints)
         found: dict[str, Shared] = {}
         for row in rows:
             scope = RegistryScope(self.host, row.path)
