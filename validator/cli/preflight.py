@@ -53,6 +53,7 @@ def preflight(
         list[str] | None,
         typer.Option("--workflow", help="An OSMO workflow, Kubernetes manifest or compose file; -: standard input. May be repeated.", metavar="FILE"),
     ] = None,
+    files: Annotated[bool, typer.Option("--files", help="The arguments are files, each as with --workflow: so pre-commit names them.")] = False,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A template's value. May be repeated.", metavar="NAME=VALUE")] = None,
     set_string: Annotated[list[str] | None, typer.Option("--set-string", help="The same, never a number.", metavar="NAME=VALUE")] = None,
     user: Annotated[str | None, typer.Option("--user", help="Whose credentials.", metavar="NAME")] = None,
@@ -73,7 +74,10 @@ def preflight(
 ) -> None:
     """Say for every IMAGE whether a cluster will pull it with this user's credentials, and if not, why."""
     allowed = Leave(plain_http or (), allow_private or (), realm_host or (), ca_file or ())
-    asked = guarded(lambda: _asked(images or [], workflow or [], set_ or [], set_string or [], platform, deadline, allowed))
+    named, workflows = images or [], workflow or []
+    if files:
+        named, workflows = [], [*workflows, *named]
+    asked = guarded(lambda: _asked(named, workflows, set_ or [], set_string or [], platform, deadline, allowed))
     shown, code = run(lambda: _preflight(asked, user, on_unknown, format_, as_docker=as_ is Puller.DOCKER, ephemeral=ephemeral))
     put(shown)
     leave(code)
