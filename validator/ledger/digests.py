@@ -51,27 +51,18 @@ class Digests:
                 return route(known.get(user) or User(user=user))
 
             await self._give_back(connection, await self._notices.take_back(open_to=lambda user: bool(routed(user).channels)))
-            made: dict[str, Route] = {}
             reminders = await self._reminders(connection, now - remind_after) if remind_after is not None else {}
             waiting = await self._waiting(connection)
-            for user in sorted({*waiting, *reminders}):
-                events = waiting.get(user, ())
-                told = telling(events, recovered=recovered)
-                again = [event for event in reminders.get(user, ()) if all(event.key.scope != one.key.scope for one in told)]
-                name: str | None = NOBODY
-                if told or again:
-                    said = routed(user)
-                    lines = [
-                        *(line_of(event, reminder=event.told_at is not None) for event in told),
-                        *(line_of(event, reminder=True) for event in again),
-                    ]
-                    name = await self._notices.put(sweep, user, Kind.USER, lines, said, now=now)
-                    made |= {user: said} if name is not None else {}
-                if name is not None:
-                    ids = {event.id for event in (*told, *again)}
-                    await _mark(connection, ids, name, now)
-                    await _mark(connection, {event.id for event in events} - ids, NOBODY, None)
-            return made
+            told = {user: telling(events, recovered=recovered) for user, events in waiting.items()}
+            again = {user: [e for e in events if all(e.key.scope != t.key.scope for t in told.get(user, ()))] for user, events in reminders.items()}
+            users = sorted({*told, *again})
+            digests = {user: (_lines(told.get(user, ()), again.get(user, ())), routed(user)) for user in users if told.get(user) or again.get(user)}
+            names = await self._notices.put_all(sweep, Kind.USER, digests, now=now)
+            marks = {event.id: names[user] for user in names for event in (*told.get(user, ()), *again.get(user, ()))}
+            silent = {event.id for user in waiting if user in names or user not in digests for event in waiting[user]} - set(marks)
+            await _mark(connection, marks, now)
+            await _mark(connection, dict.fromkeys(silent, NOBODY), None)
+            return {user: digests[user][1] for user in names}
 
         return await self._database.write(work, HISTORY, STATUSES)
 
@@ -104,11 +95,15 @@ class Digests:
         return found
 
 
-async def _mark(connection: AsyncConnection, ids: Iterable[str], notice: str, told_at: datetime | None) -> None:
-    rows = [{"event": one} for one in ids]
-    if rows:
-        statement = update(HISTORY).where(_H.id == bindparam("event")).values({"notice": notice, "told_at": told_at})
-        await connection.execute(statement, rows)
+async def _mark(connection: AsyncConnection, notices: Mapping[str, str], told_at: datetime | None) -> None:
+    """Write down which digest told each event, by its id."""
+    if notices:
+        statement = update(HISTORY).where(_H.id == bindparam("event")).values({"notice": bindparam("digest"), "told_at": told_at})
+        await connection.execute(statement, [{"event": event, "digest": digest} for event, digest in notices.items()])
+
+
+def _lines(told: Iterable[Event], again: Iterable[Event]) -> list[Line]:
+    return [*(line_of(event, reminder=event.told_at is not None) for event in told), *(line_of(event, reminder=True) for event in again)]
 
 
 def line_of(event: Event, *, reminder: bool = False) -> Line:

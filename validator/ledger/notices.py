@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -83,7 +83,6 @@ class Route:
     channels: tuple[str, ...] = ()
     state: NoticeState = NoticeState.QUEUED
     detail: str = ""
-    next_at: datetime | None = field(default=None)
 
 
 def digest_id(sweep: str, user: str, kind: Kind) -> str:
@@ -99,21 +98,22 @@ class Notices:
 
     async def put(self, sweep: str, user: str, kind: Kind, lines: Sequence[Line], route: Route, *, now: datetime) -> str | None:
         """Queue one digest; its id, or None if this sweep has had one for this user and kind: what it tells waits for the next."""
-        name = digest_id(sweep, user, kind)
-        rows = [
-            {
-                "id": name, "channel": channel, "sweep": sweep, "user": user, "kind": kind.value, "state": route.state.value,
-                "lines": list(lines), "created_at": now, "attempts": 0, "next_at": route.next_at, "claimed_by": None, "claimed_at": None,
-                "settled_at": None if route.state is NoticeState.QUEUED else now, "detail": route.detail,
-            }
-            for channel in route.channels or ("",)
-        ]  # fmt: skip
+        return (await self.put_all(sweep, kind, {user: (lines, route)}, now=now)).get(user)
 
-        async def work(connection: AsyncConnection) -> str | None:
-            if await connection.scalar(select(func.count()).select_from(NOTICES).where(_N.id == name)):
-                return None
-            await connection.execute(NOTICES.insert(), rows)
-            return name
+    async def put_all(
+        self, sweep: str, kind: Kind, digests: Mapping[str, tuple[Sequence[Line], Route]], *, now: datetime
+    ) -> Mapping[str, str]:  # fmt: skip
+        """Queue a digest for each of these users, as `put` does; the ids of those that were queued."""
+
+        async def work(connection: AsyncConnection) -> Mapping[str, str]:
+            had = {row.user for row in await connection.execute(select(_N.user).where(_N.sweep == sweep, _N.kind == kind))}
+            names = {user: digest_id(sweep, user, kind) for user in digests if user not in had}
+            rows = [
+                _new(name, channel, sweep, user, kind, *digests[user], now) for user, name in names.items() for channel in _channels(digests[user][1])
+            ]
+            if rows:
+                await connection.execute(NOTICES.insert(), rows)
+            return names
 
         return await self._database.write(work)
 
@@ -267,6 +267,18 @@ def _counted(now: datetime) -> tuple[ColumnElement[bool], ...]:
 async def _taken(connection: AsyncConnection, now: datetime) -> int:
     """Messages to users that channels took, or may have, in the last hour."""
     return int(await connection.scalar(select(func.count()).select_from(NOTICES).where(*_counted(now))) or 0)
+
+
+def _channels(route: Route) -> tuple[str, ...]:
+    return route.channels or ("",)
+
+
+def _new(name: str, channel: str, sweep: str, user: str, kind: Kind, lines: Sequence[Line], route: Route, now: datetime) -> dict[str, Any]:
+    return {
+        "id": name, "channel": channel, "sweep": sweep, "user": user, "kind": kind.value, "state": route.state.value, "lines": list(lines),
+        "created_at": now, "attempts": 0, "next_at": None, "claimed_by": None, "claimed_at": None,
+        "settled_at": None if route.state is NoticeState.QUEUED else now, "detail": route.detail,
+    }  # fmt: skip
 
 
 def _parts(ids: Sequence[str], size: int = 500) -> Iterable[Sequence[str]]:

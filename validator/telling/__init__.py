@@ -33,6 +33,8 @@ _FIRST_S: Final = 5.0
 _TIMES: Final = 4.0
 _LONGEST_S: Final = 3600.0
 _HANG_S: Final = 3.0
+_NAMED: Final = 100
+"""So many users without a way are named to the operator by one sweep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +155,11 @@ class Teller:
         remind = timedelta(days=notices.reminder_days) if notices.reminder_days else None
         routes = await parts.digests.compose(sweep, now, route=self.route, recovered=notices.recovered, remind_after=remind)
         lost = {user: route.detail for user, route in routes.items() if route.state is NoticeState.UNDELIVERABLE}
-        for user, why in lost.items():
-            await _raise(parts, now, Alert.UNDELIVERABLE, user, f"there is something to tell this user, and {why}.")
+        for user in [*lost][:_NAMED]:
+            await _raise(parts, now, Alert.UNDELIVERABLE, user, f"there is something to tell this user, and {lost[user]}.")
+        if len(lost) > _NAMED:
+            text = f"there is something to tell {len(lost) - _NAMED} more users; `validator notices list` names them."
+            await _raise(parts, now, Alert.UNDELIVERABLE, f"({sweep})", text)
         if self.channels.machines:
             await queue_changes(parts, sweep, Route(tuple(self.channels.machines)), now)
         return len(lost)
