@@ -17,7 +17,8 @@ ENV PATH=/opt/validator/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     HOME=/data \
     XDG_DATA_HOME=/data \
-    XDG_CONFIG_HOME=/data/config
+    XDG_CONFIG_HOME=/data/config \
+    VALIDATOR_API__HOST=0.0.0.0
 RUN install -d -o 10001 -g 10001 -m 0700 /data
 COPY --from=build /opt/validator /opt/validator
 COPY config/validator.yaml /etc/validator/validator.yaml
