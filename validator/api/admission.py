@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import structlog
 from aiohttp import web
@@ -71,8 +71,8 @@ class AdmissionReview(BaseModel):
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
-    apiVersion: str
-    kind: str
+    apiVersion: Literal["admission.k8s.io/v1"]
+    kind: Literal["AdmissionReview"]
     request: ReviewRequest
 
 
@@ -96,8 +96,8 @@ class ReviewResponse(BaseModel):
 class AdmissionReviewed(BaseModel):
     """`admission.k8s.io/v1`, with its response."""
 
-    apiVersion: str
-    kind: str
+    apiVersion: Literal["admission.k8s.io/v1"]
+    kind: Literal["AdmissionReview"]
     response: ReviewResponse
 
 
