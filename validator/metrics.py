@@ -43,9 +43,9 @@ class Metrics:
         """One verdict about a credential."""
         self._verdicts.labels(self._label(registry), verdict, reason).inc()
 
-    def image(self, registry: str, outcome: str, reason: str) -> None:
-        """One outcome of an image."""
-        self._images.labels(self._label(registry), outcome, reason).inc()
+    def image(self, registry: str, outcome: str, reason: str, times: int = 1) -> None:
+        """An outcome of an image, met so many times."""
+        self._images.labels(self._label(registry), outcome, reason).inc(times)
 
     def exchange(self, registry: str, *, refused: bool) -> None:
         """One request to a registry; `refused`: a login that it refused."""

@@ -180,7 +180,7 @@ async def test_a_fault_of_ours_stops_no_cluster(opening: Open) -> None:
         def broken(user: str) -> None:
             raise RuntimeError("boom")
 
-        service.house.store.credentials = broken  # type: ignore[method-assign,assignment]
+        service.house.store.as_kubelet = broken  # type: ignore[method-assign,assignment]
         response = await told(service, review())
         assert response["allowed"]
         assert response["warnings"] == ["validator: not judged: the service has a fault of its own"]

@@ -1,5 +1,6 @@
 """`python -m tests.bench.preflight`: a pre-flight's benchmark; the last line is one JSON object.
 
+The service runs in a process of its own (`--in-process`: without it), the registries in another, the load comes from this one.
 `--seconds S`, `--requests N`, `--rounds N` and `--identical N` make it shorter.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 from tests.bench.preflighting import (
@@ -17,11 +19,12 @@ from tests.bench.preflighting import (
     PACE,
     REGISTRIES,
     Cold,
+    Colds,
     Hanging,
     Identical,
     Left,
+    Opener,
     Warm,
-    cold,
     hanging,
     identical,
     in_process,
@@ -30,6 +33,7 @@ from tests.bench.preflighting import (
     site,
     warm,
 )
+from tests.bench.serving import over_http
 
 
 def options(words: list[str] | None = None) -> argparse.Namespace:
@@ -41,27 +45,37 @@ def options(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--identical", type=int, default=1000, help="requests that ask the same at once")
     parser.add_argument("--deadline", type=float, default=1.0, help="seconds, with a registry that hangs")
     parser.add_argument("--requests", type=int, default=10_000, help="requests after which nothing may be left over")
+    parser.add_argument("--settles", type=float, default=30, help="seconds for idle connections to end, before files are counted")
+    parser.add_argument("--in-process", action="store_true", help="without the service around it")
     return parser.parse_args(words)
 
 
 async def measure(asked: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     """All parts, one after the other: lines for people, and the figures."""
+    opener: Opener = in_process if asked.in_process else over_http
     async with site() as of:
-        first = await cold(of, asked.rounds)
-        async with in_process(of) as service:
+        colds = Colds(of)
+        for _ in range(asked.rounds - 1):
+            async with opener(of) as service:
+                await colds.ask(service)
+        async with opener(of) as service:
+            await colds.ask(service)
             steady = await warm(of, service, asked.rps, asked.seconds)
             same = await identical(of, service, asked.identical)
-        async with in_process(of) as service:
             late = await hanging(of, service, asked.deadline)
-        left = await left_over(of, asked.requests)
-    return lines(first, steady, same, late, left), figures(first, steady, same, late, left)
+            left = await left_over(of, service, asked.requests, asked.settles)
+        if opener is not in_process:  # tasks can be counted from within alone
+            async with in_process(of) as service:
+                left = replace(left, tasks=(await left_over(of, service, asked.requests, asked.settles)).tasks)
+    first = colds.all()
+    head = f"{'in process' if asked.in_process else 'validator serve'}: {IMAGES} images over {REGISTRIES} registries, {DELAY_MS} ms each way; pace {PACE}"
+    return [head, *lines(first, steady, same, late, left)], figures(first, steady, same, late, left)
 
 
 def lines(first: Cold, steady: Warm, same: Identical, late: Hanging, left: Left) -> list[str]:
     """For people."""
     right = late.said == {"pullable (pull_ok)": REGISTRIES - 1, "unknown (deadline)": 1}
     return [
-        f"{IMAGES} images over {REGISTRIES} registries, {DELAY_MS} ms each way; pace {PACE}",
         f"cold      median {middle(first.ms):.0f} ms, {min(first.ms):.0f} to {max(first.ms):.0f} (processor {middle(first.cpu_ms):.0f} ms), "
         f"bound {first.bound_ms:.0f} ms = {first.depth} x {2 * DELAY_MS} + {OVERHEAD_MS}; {first.requests} requests",
         f"warm      p50 {steady.percentile(0.5):.1f} ms, p99 {steady.percentile(0.99):.1f} ms, most {max(steady.ms):.1f} ms at {steady.rps:.0f} "

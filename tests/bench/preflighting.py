@@ -13,9 +13,9 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -35,6 +35,12 @@ DELAY_MS: Final = 20
 """Before a request is read, and before it is answered: so each costs 40 ms."""
 OVERHEAD_MS: Final = 150
 DEADLINE_S: Final = 10.0
+READY: Final = '{"outcome": "ready"'
+"""How a good answer begins."""
+
+AT_ONCE: Final = 100
+"""Requests in flight where nothing may be left over."""
+
 PACE: Final[dict[str, Any]] = {"per_second": 1000, "burst": 1000, "in_flight": 64, "refused": {60: 100}}
 """Wide open: what is measured is the program, not the patience that a real registry is owed."""
 
@@ -101,6 +107,22 @@ class Asked(Protocol):
         """One request."""
         ...
 
+    def again(self, images: Sequence[str]) -> Callable[[], Awaitable[bool]]:
+        """The same request, ready to be sent many times with little work of the sender's: True if all was `ready`."""
+        ...
+
+    def cpu_ms(self) -> float:
+        """How long its process has worked, all in all."""
+        ...
+
+    def open_files(self) -> int:
+        """How many files and sockets its process holds."""
+        ...
+
+
+Opener = Callable[["Site"], AbstractAsyncContextManager[Asked]]
+"""Opens what answers, and has never asked anything of the four registries."""
+
 
 @dataclass(frozen=True, slots=True)
 class InProcess:
@@ -110,14 +132,29 @@ class InProcess:
     held: tuple[Credential, ...]
 
     async def ask(self, images: Sequence[str], deadline_s: float = DEADLINE_S) -> dict[str, Any]:
+        shown: dict[str, Any] = json.loads(await self._told(images, deadline_s))
+        return shown
+
+    def again(self, images: Sequence[str]) -> Callable[[], Awaitable[bool]]:
+        async def send() -> bool:
+            return (await self._told(images, DEADLINE_S)).startswith(READY)
+
+        return send
+
+    async def _told(self, images: Sequence[str], deadline_s: float) -> str:
         started = time.perf_counter()
         told = await self.preflight.foretell([Wanted(image=image) for image in images], self.held, deadline_s=deadline_s)
-        shown: dict[str, Any] = json.loads(foretelling_text_json(told, (time.perf_counter() - started) * 1000))
-        return shown
+        return foretelling_text_json(told, (time.perf_counter() - started) * 1000)
+
+    def cpu_ms(self) -> float:
+        return time.process_time() * 1000
+
+    def open_files(self) -> int:
+        return len(os.listdir("/proc/self/fd"))
 
 
 @asynccontextmanager
-async def in_process(of: Site) -> AsyncIterator[InProcess]:
+async def in_process(of: Site) -> AsyncIterator[Asked]:
     """A pre-flight that has never asked anything, its code loaded by one question to the registry that is left over."""
     with tempfile.TemporaryDirectory(prefix="validator-bench-") as folder:
         async with open_app(of.settings(Path(folder))) as app, Preflight(app.probe, makes_controls=False) as preflight:
@@ -147,19 +184,29 @@ class Cold:
         return self.depth * 2 * DELAY_MS + OVERHEAD_MS
 
 
-async def cold(of: Site, rounds: int) -> Cold:
-    """Each round with a ledger of its own."""
-    times, busy, counts = [], [], []
-    for _ in range(rounds):
-        async with in_process(of) as asked:
-            await of.tell("/reset")
-            started, worked = time.perf_counter(), time.process_time()
-            shown = await asked.ask(of.images())
-            times.append((time.perf_counter() - started) * 1000)
-            busy.append((time.process_time() - worked) * 1000)
-            assert outcomes(shown) == {"pullable (pull_ok)": IMAGES}, outcomes(shown)
-            counts.append(await of.tell("/counts"))
-    return Cold(tuple(times), tuple(busy), max(one["depth"] for one in counts), max(one["requests"] for one in counts))
+@dataclass(slots=True)
+class Colds:
+    """Cold requests as they are made, each of another service."""
+
+    of: Site
+    ms: list[float] = field(default_factory=list)
+    cpu_ms: list[float] = field(default_factory=list)
+    counts: list[dict[str, Any]] = field(default_factory=list)
+
+    async def ask(self, asked: Asked) -> None:
+        """The first request of a service."""
+        await self.of.tell("/reset")
+        started, worked = time.perf_counter(), asked.cpu_ms()
+        shown = await asked.ask(self.of.images())
+        self.ms.append((time.perf_counter() - started) * 1000)
+        self.cpu_ms.append(asked.cpu_ms() - worked)
+        self.counts.append(await self.of.tell("/counts"))
+        assert outcomes(shown) == {"pullable (pull_ok)": IMAGES}, outcomes(shown)
+
+    def all(self) -> Cold:
+        """What they came to."""
+        depth, requests = (max(one[name] for one in self.counts) for name in ("depth", "requests"))
+        return Cold(tuple(self.ms), tuple(self.cpu_ms), depth, requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,17 +234,15 @@ async def warm(of: Site, asked: Asked, rps: int, seconds: float) -> Warm:
     await asked.ask(of.images())
     await of.tell("/reset")
     loop, times, errors = asyncio.get_running_loop(), [], 0
-    number = round(rps * seconds)
+    number, send = round(rps * seconds), asked.again(of.images())
 
     async def one(due: float) -> None:
         nonlocal errors
         try:
-            shown = await asked.ask(of.images())
+            errors += not await send()
         except (aiohttp.ClientError, TimeoutError):
             errors += 1
-            return
         times.append((loop.time() - due) * 1000)
-        errors += shown["outcome"] != "ready"
 
     started = loop.time()
     async with asyncio.TaskGroup() as tasks:
@@ -228,8 +273,8 @@ async def identical(of: Site, asked: Asked, number: int) -> Identical:
     ms = (time.perf_counter() - started) * 1000
     assert {answer.result()["outcome"] for answer in answers} == {"ready"}
     counts = await of.tell("/counts")
-    assert counts["pings"] <= 1
-    return Identical(number, (counts["requests"] - counts["pings"]) // 2, ms)
+    steps = counts["steps"][image[0].partition("/")[2].partition(":")[0]]  # a token and a manifest are one conversation
+    return Identical(number, steps // 2, ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,36 +300,28 @@ async def hanging(of: Site, asked: Asked, deadline_s: float) -> Hanging:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """Tasks and open files of the process before many requests and after."""
+    """Tasks and open files before many requests and after; `tasks` only where the process is this one."""
 
     requests: int
-    tasks: tuple[int, int]
     files: tuple[int, int]
+    tasks: tuple[int, int] = (0, 0)
 
 
-async def left_over(of: Site, number: int) -> Left:
-    """Many requests: remembered ones, new ones, and such as are late at a registry that hangs."""
-    async with in_process(of) as asked:
-        await asked.ask(of.images())
-        before = len(asyncio.all_tasks()), _open_files()
-        await of.tell("/hang?0")
-        batch = 100
-        for first in range(0, number, batch):
-            async with asyncio.TaskGroup() as tasks:
-                for at in range(first, min(first + batch, number)):
-                    fresh = at % 10 == 0
-                    images = [*of.images(4)[1:], *([f"{of.hosts[0]}/late/{at}:1", f"{of.hosts[1]}/new/{at}:1"] if fresh else [])]
-                    tasks.create_task(asked.ask(images, 0.05))
-        await of.tell("/well")
-        while asked.preflight.conversations.running:
-            await asyncio.wait({one.task for one in asked.preflight.conversations.running.values()})
-        await asyncio.sleep(0.1)
-        after = len(asyncio.all_tasks()), _open_files()
-    return Left(number, (before[0], after[0]), (before[1], after[1]))
-
-
-def _open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
+async def left_over(of: Site, asked: Asked, number: int, settles_s: float) -> Left:
+    """Many requests: remembered ones, new ones, and such as are late at a registry that hangs. Idle connections have `settles_s` to end."""
+    await asked.ask(of.images())
+    files, tasks = asked.open_files(), len(asyncio.all_tasks())
+    await of.tell("/hang?0")
+    for first in range(0, number, AT_ONCE):
+        async with asyncio.TaskGroup() as group:
+            for at in range(first, min(first + AT_ONCE, number)):
+                fresh = [f"{of.hosts[0]}/late/{at}:1", f"{of.hosts[1]}/new/{at}:1"] if at % 10 == 0 else []
+                group.create_task(asked.ask([*of.images(4)[1:], *fresh], 0.05))
+    await of.tell("/well")
+    ends = time.monotonic() + settles_s  # what is under way ends by itself
+    while time.monotonic() < ends and (asked.open_files() > files or len(asyncio.all_tasks()) > tasks):
+        await asyncio.sleep(0.2)
+    return Left(number, (files, asked.open_files()), (tasks, len(asyncio.all_tasks())))
 
 
 def middle(values: Sequence[float]) -> float:

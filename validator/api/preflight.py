@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from aiohttp import web
 from pydantic import Field, model_validator
@@ -17,10 +18,8 @@ from validator.api.base.route import Call, Route
 from validator.api.base.shapes import PreflightAnswer
 from validator.errors import UsageError
 from validator.ledger.tokens import Scope
-from validator.preflight import Foretelling, Wanted, foretelling_json
-from validator.preflight.base import pull_host
+from validator.preflight import Foretelling, Wanted, foretelling_text_json
 from validator.preflight.wanted import given_platforms, wanted_in
-from validator.protocol.reference import InvalidReference, parse_reference
 from validator.workload import MAX_BYTES, UnreadableWorkload, read_workload
 
 LONGEST_MS: Final = 60_000
@@ -61,23 +60,17 @@ async def preflight(call: Call) -> web.Response:
     few_enough(wanted, said.api.images)
     deadline_s = body.deadline_ms / 1000 if body.deadline_ms is not None else min(said.preflight.deadline_s, LONGEST_MS / 1000)
     told = await house.preflight.foretell(wanted, await house.held(body.user), deadline_s=deadline_s)
-    return web.json_response(shown(house, told, started))
+    took_s = counted(house, told, started)
+    return web.Response(text=foretelling_text_json(told, took_s * 1000), content_type="application/json")
 
 
-def shown(house: House, told: Foretelling, started: float) -> dict[str, Any]:
-    """The contract's object; what was foretold is counted."""
+def counted(house: House, told: Foretelling, started: float) -> float:
+    """How long it took, in seconds; that and what was foretold is counted."""
     took_s = house.monotonic() - started
     house.metrics.preflight(took_s)
-    for one in told.images:
-        house.metrics.image(_host(one.image), one.verdict.outcome, one.verdict.reason)
-    return foretelling_json(told, took_s * 1000)
-
-
-def _host(image: str) -> str:
-    try:
-        return pull_host(parse_reference(image))
-    except InvalidReference:
-        return ""
+    for (registry, outcome, reason), times in Counter((one.registry, one.verdict.outcome, one.verdict.reason) for one in told.images).items():
+        house.metrics.image(registry, outcome, reason, times)
+    return took_s
 
 
 def few_enough(wanted: Sequence[Wanted], most: int) -> None:

@@ -189,6 +189,7 @@ class Preflight:
         return Foretold(
             wanted=Wanted(image=str(course.image)), verdict=told, via=via, tried=tried if course.keys else (), provider=deciding.provider,
             checked_at=at, retry_at=retry_at, why=why, cached=not any(key.asked for key in keys),
+            registry=str(course.host),
         )  # fmt: skip
 
     def _unread(self, wanted: Wanted, why: str) -> Foretold:

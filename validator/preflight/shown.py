@@ -7,9 +7,8 @@ from datetime import timedelta
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from validator.preflight.base import Foretelling, Foretold, pull_host
+from validator.preflight.base import Foretelling, Foretold
 from validator.protocol.base import shown_text
-from validator.protocol.reference import InvalidReference, parse_reference
 from validator.reporting import Finding, Result
 from validator.shown import instant
 from validator.verdict import ImageOutcome, Reason
@@ -77,12 +76,8 @@ def findings(told: Foretelling) -> tuple[Finding, ...]:
 def _finding(told: Foretold) -> Finding:
     verdict, place = told.verdict, told.wanted.place
     cause, advice = words_of(told)
-    try:
-        registry = str(pull_host(parse_reference(told.image)))
-    except InvalidReference:
-        registry = "-"
     return Finding(
-        registry=registry, name=shown_text(told.image, MAX_IMAGE), result=_RESULTS[verdict.outcome],
+        registry=told.registry or "-", name=shown_text(told.image, MAX_IMAGE), result=_RESULTS[verdict.outcome],
         said=f"{verdict.outcome} ({verdict.reason})", rule=verdict.reason.value, cause=cause, advice=advice,
         file=place.file if place is not None else None, line=place.line if place is not None else None,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -41,6 +42,8 @@ _PAGE: Final = 100
 
 _OUTLINES: Final = 1000
 """Rows read at once where no secret is opened."""
+_OPEN: Final = 1000
+"""Rows that are kept open in memory, by their sealed columns: another secret is another row."""
 _USERS: Final = 500
 """Users of one look-up: older SQLite takes 999 parameters."""
 
@@ -60,6 +63,7 @@ class SqliteStore:
     def __init__(self, database: Transactions, keys: MasterKeys) -> None:
         self._database = database
         self._keys = keys
+        self._open: OrderedDict[Row[*tuple[object, ...]], Credential | UnreadableRow] = OrderedDict()
 
     @property
     def read_only(self) -> str:
@@ -81,8 +85,15 @@ class SqliteStore:
             after = (page[-1].user, page[-1].name)
 
     async def as_kubelet(self, user: str) -> tuple[Credential | UnreadableRow, ...]:
-        """All of them: each becomes a key of the pull secret."""
-        return tuple([one async for one in self.credentials(user)])
+        """All of them: each becomes a key of the pull secret. A row that stands as it was is not opened again: who submits, submits often."""
+        held: list[Credential | UnreadableRow] = []
+        after: Place | None = None
+        while page := await self._page(user, after, _PAGE):
+            held += map(self._kept, page)
+            if len(page) < _PAGE:
+                break
+            after = (page[-1].user, page[-1].name)
+        return tuple(held)
 
     async def get(self, user: str, name: str) -> Credential | UnreadableRow | None:
         """The credential of this name, or None."""
@@ -115,6 +126,7 @@ class SqliteStore:
         """Store it and return it as stored; raises UsageError if its name or (unless replaced) its scope is taken."""
         sealed = self._sealed([(credential, proof)])
         await self._database.write(lambda connection: _put(connection, sealed, replace_scope))
+        self._open.clear()
         await self._database.scrub()
         return sealed[0][0]
 
@@ -122,6 +134,7 @@ class SqliteStore:
         """Store all, in this order and as `put` does, in one transaction; whatever is raised, nothing is stored."""
         sealed = await asyncio.to_thread(self._sealed, entries)
         await self._database.write(lambda connection: _put(connection, sealed, True))
+        self._open.clear()
         await self._database.scrub()
 
     async def delete(self, user: str, name: str) -> bool:
@@ -131,6 +144,7 @@ class SqliteStore:
             return (await connection.execute(delete(CREDENTIALS).where(_is(user, name)))).rowcount > 0
 
         gone = await self._database.write(work)
+        self._open.clear()
         await self._database.scrub()
         return gone
 
@@ -171,6 +185,15 @@ class SqliteStore:
             stored = replace(credential, row=row_hash(username, secret), flaws=())
             made.append((stored, {"username": username, "secret": secret, "written": credential.written, "proof": proof}))
         return made
+
+    def _kept(self, row: Row[*tuple[object, ...]]) -> Credential | UnreadableRow:
+        kept = self._open.get(row)
+        if kept is None:
+            kept = self._open[row] = self._opened(row)
+            if len(self._open) > _OPEN:
+                self._open.popitem(last=False)
+        self._open.move_to_end(row)
+        return kept
 
     def _opened(self, row: Row[*tuple[object, ...]]) -> Credential | UnreadableRow:
         scope = RegistryScope(Host(row.host), row.path)

@@ -55,7 +55,7 @@ class Foretold:
 
     `cached`: nothing was asked for it now, and `checked_at` is when it was. `retry_at`: when asking again may tell more.
     `why` is what the general words do not say: which credential blocks it, what is wrong with the name. `asked` is False for what
-    is answered without a registry.
+    is answered without a registry; `registry` is its host, "" where none is named.
     """
 
     wanted: Wanted
@@ -68,6 +68,7 @@ class Foretold:
     why: str = ""
     cached: bool = False
     asked: bool = True
+    registry: str = ""
 
     @property
     def image(self) -> str:
