@@ -117,6 +117,15 @@ async def test_what_slack_gets_is_text_and_calls_nobody(service, monkeypatch):
     assert ("<!channel>" in text, "&lt;!channel&gt; &amp; *ada*" in text, said["channel"]) == (False, True, "@ada")
 
 
+async def test_a_text_that_is_too_long_for_a_service_is_cut_and_says_so(service, monkeypatch):
+    from apprise.plugins.custom_json import NotifyJSON
+
+    monkeypatch.setattr(NotifyJSON, "body_maxlen", 1000)
+    assert (await chat(service).send(replace(LETTER, text="a line of thirty characters...\n" * 100))).handed is Handed.TAKEN
+    said = json.loads(service.seen[0][2])["message"]
+    assert (len(said) <= 800, said.splitlines()[-1]) == (True, "… and more; `validator status` shows all.")
+
+
 NAMES = {
     "ada": True, "ada@example.org": True, "jürgen": True, "a.b-c_d+e~f": True, "": False, ".": False, "..": False, "a/b": False, "a,b": False,
     "a b": False, "a#general": False, "a?to=b": False, "a%2fb": False, "a\n": False, "a\u202eb": False, "a;b": False, "a:b": False,

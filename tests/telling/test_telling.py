@@ -281,6 +281,16 @@ async def test_a_user_chooses_a_channel_or_none_at_all(desk):
     assert mail.letters[0].id == slack.letters[0].id
 
 
+async def test_who_wants_none_meanwhile_gets_none(desk, said):
+    said.outcomes = [DOWN]
+    await desk.dies("ada")
+    await desk.teller().tell("one")
+    desk.wall += timedelta(hours=1)
+    await desk.opened.ledger.users.change("ada", lambda user: replace(user, mute=True))
+    assert (await desk.teller().deliver(), len(said.letters)) == (Counts(), 1)
+    assert [notice.state for notice in await desk.outbox()] == [NoticeState.MUTED]
+
+
 async def test_one_channel_down_leaves_the_other_at_work(desk):
     mail, slack = Said("mailto", outcomes=[DOWN]), Said("slack")
     desk.users = {"mailto": mail, "slack": slack}

@@ -16,6 +16,7 @@ _TIMEOUT_S: Final = 45.0
 _STATUS: Final = re.compile(r"error=([1-5][0-9][0-9])\b")
 # requests' names for a connection that never was; all else may have carried the message.
 _NO_CONNECTION: Final = re.compile(r"NewConnectionError|ConnectTimeout|NameResolutionError|SSLError|CERTIFICATE_VERIFY_FAILED|ProxyError")
+_CUT: Final = "\n\n… and more; `validator status` shows all."
 _SHOUT: Final = re.compile(r"@(?=(everyone|here|channel|all|room)\b)", re.IGNORECASE)
 
 
@@ -50,12 +51,18 @@ class Chat:
         from apprise import Apprise, NotifyFormat
 
         plugin.redirects = False  # a POST that is led elsewhere becomes a GET there, and its 200 would be no yes to the message
-        post, text = Apprise(), _SHOUT.sub("@\u200b", letter.text)  # nobody's name calls a whole room
+        post, text = Apprise(), _SHOUT.sub("@\u200b", _fitted(letter.text, getattr(plugin, "body_maxlen", 0)))  # nobody's name calls a whole room
         post.add(plugin)
         with quiet(logging.DEBUG):
             result = post.notify(title=letter.subject, body=text, body_format=NotifyFormat.TEXT, timeout=_TIMEOUT_S, log_level=logging.DEBUG)
         said = " ".join(str(entry.message) for entry in result.logs())
         return outcome_of(result.status.name, said, targets=_targets(plugin))
+
+
+def _fitted(text: str, most: int) -> str:
+    """Cut at a line's end to what the service takes at most, with room for what escaping adds; 0 = no limit."""
+    room = most * 4 // 5 - len(_CUT)
+    return text if not most or len(text) <= room else text[:room].rpartition("\n")[0] + _CUT
 
 
 def _targets(plugin: Any) -> int:

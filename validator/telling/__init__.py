@@ -7,8 +7,8 @@ sent stays queued, and the next call sends it, or a service's `keep_on`. Design 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
@@ -22,7 +22,7 @@ from validator.ledger.base.processes import this_process
 from validator.ledger.notices import Kind, Notice, NoticeState, Place, Route, digest_id
 from validator.ledger.users import User
 from validator.notifiers.base import Alert, Handed, Letter
-from validator.telling.base import Counts, is_alive, log_alert
+from validator.telling.base import Counts, Run, is_alive, log_alert
 from validator.telling.changes import queue_changes
 from validator.telling.channels import Channels, channels_of
 from validator.telling.letters import Letters, program_of
@@ -48,15 +48,6 @@ class Preview:
 
 
 @dataclass(slots=True)
-class Run:
-    """One call: what was done, until when each channel is left alone, and what was tried and not taken."""
-
-    counts: Counts = field(default_factory=Counts)
-    closed: dict[Place, datetime] = field(default_factory=dict)
-    delayed: set[tuple[str, str]] = field(default_factory=set)
-
-
-@dataclass(slots=True)
 class Teller:
     """`now` is aware UTC. `stop`: set, it ends sending after the letter that is under way; what is left waits."""
 
@@ -75,8 +66,8 @@ class Teller:
 
         A channel that takes nothing is waited for, for `patience_s`. Raises StoreError, StoreLost.
         """
-        async with self.channels.turn:
-            now, run = self.now(), Run()
+        async with self._turn() as run:
+            now = self.now()
             await self._find_abandoned(run.counts)
             run.counts.undeliverable = await self.ledger.together(lambda parts: self._compose(parts, sweep, now))
             await self._deliver(run, self.patience_s)
@@ -86,8 +77,7 @@ class Teller:
 
     async def deliver(self) -> Counts:
         """Send what is due, and make no new digest."""
-        async with self.channels.turn:
-            run = Run()
+        async with self._turn() as run:
             await self._find_abandoned(run.counts)
             await self._deliver(run, self.patience_s)
             return await self._ended(run)
@@ -129,7 +119,7 @@ class Teller:
                 shown.append(Preview(first.user, tuple(row.channel for row in rows if row.channel), first.state, letter))
             raise _Undone
 
-        with contextlib.suppress(_Undone):
+        with suppress(_Undone):
             await self.ledger.together(work)
         return shown
 
@@ -145,6 +135,9 @@ class Teller:
             return Route(reached)
         why = next((fault for fault in faults.values() if fault), "its channel is none of the settings'")
         return Route((), NoticeState.UNDELIVERABLE, why)
+
+    async def _user(self, name: str) -> User:
+        return await self.ledger.users.get(name) or User(user=name)
 
     def _address(self, user: User) -> str | None:
         return user.address or self.settings.notices.address.replace("{user}", user.user) or None
@@ -170,6 +163,15 @@ class Teller:
         lines = [{"kind": alert.kind, "subject": alert.subject, "text": alert.facts.get("text", "")} for alert in waiting]
         if lines and await parts.notices.put(sweep, "", Kind.OPERATOR, lines, Route(tuple(self.channels.operator)), now=now):
             await parts.alerts.tell(digest_id(sweep, "", Kind.OPERATOR))
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[Run]:
+        """The channels are this run's, and are closed when it ends, however it does."""
+        async with self.channels.turn:
+            try:
+                yield Run()
+            finally:
+                await self.channels.close()
 
     async def _find_abandoned(self, counts: Counts) -> None:
         """What was cut off by the end of its sender: shown, and told to the operator, in one transaction."""
@@ -205,7 +207,6 @@ class Teller:
 
     async def _ended(self, run: Run) -> Counts:
         """What the run came to: what it tried, and what stands behind a channel that takes nothing, is delayed."""
-        await self.channels.close()
         now = self.now()
         down = {name for (kind, name), at in run.closed.items() if kind is Kind.USER and at > now}
         queued = [(one.id, one.channel) for one in await self.ledger.notices.all(NoticeState.QUEUED, kind=Kind.USER, limit=1_000_000)]
@@ -218,6 +219,9 @@ class Teller:
         """One claimed digest, to its channel and to its end."""
         settle, place, counts = self.ledger.notices.settle, (notice.kind, notice.channel), run.counts
         try:
+            if notice.kind is Kind.USER and (await self._user(notice.user)).mute:
+                await settle(notice, NoticeState.MUTED, now=self.now())
+                return
             channel, letter = self.channels.at(place), await self._letter(notice)
         except BaseException:
             await settle(notice, NoticeState.QUEUED, now=self.now(), next_at=self.now())
@@ -256,8 +260,7 @@ class Teller:
     async def _letter(self, notice: Notice) -> Letter | None:
         match notice.kind:
             case Kind.USER:
-                user = await self.ledger.users.get(notice.user) or User(user=notice.user)
-                return await self.letters.to_user(notice, self._address(user), self.now())
+                return await self.letters.to_user(notice, self._address(await self._user(notice.user)), self.now())
             case Kind.OPERATOR:
                 return await self.letters.to_operator(notice, self.now())
             case Kind.MACHINE:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 import structlog
 
 from validator.ledger.base.processes import has_ended
+from validator.ledger.notices import Place
 from validator.notifiers.base import Alert
 
 LEASE: Final = timedelta(minutes=15)
@@ -25,6 +26,15 @@ class Counts:
     failed: int = 0
     undeliverable: int = 0
     waiting: int = 0
+
+
+@dataclass(slots=True)
+class Run:
+    """One call: what was done, until when each channel is left alone, and what was tried and not taken."""
+
+    counts: Counts = field(default_factory=Counts)
+    closed: dict[Place, datetime] = field(default_factory=dict)
+    delayed: set[tuple[str, str]] = field(default_factory=set)
 
 
 def is_alive(claimed_by: str, claimed_at: datetime, now: datetime) -> bool:
