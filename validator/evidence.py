@@ -232,7 +232,7 @@ class Known:
 
     `controls` maps a control step to its result (scoped and pull ones for this repository only); `refused_age_s`:
     this secret's last refusal with nothing accepted since; `denied_age_s`: its last unlisted 403 at login;
-    `well_age_s`: the registry last accepted another secret; `no_registry_age_s`, `nxdomain_age_s`: last seen so.
+    `nxdomain_age_s`: first seen so; `throttled`: a login was asked to come later within the window of refused logins.
     """
 
     durable: bool = True
@@ -249,9 +249,9 @@ class Known:
     denied_age_s: float | None = None
     opinion: OpinionSeen | None = None
     was_registry: bool = False
-    no_registry_age_s: float | None = None
     nxdomain_age_s: float | None = None
     ill: bool = False
+    throttled: bool = False
     banned_left_s: float = 0.0
     """So much longer our address is thought banned; no login is sent meanwhile."""
     elsewhere: URL | None = None

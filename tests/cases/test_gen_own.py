@@ -7,10 +7,10 @@ from typing import Any, Final
 
 import pytest
 
-from tests.cases.asking import asked, instead, said, said_of_image
+from tests.cases.asking import asked, instead, pass_time, said, said_of_image
 from tests.cases.network import World
 from tests.cases.running import Cli
-from tests.cases.scripted import BEARER, REPOSITORY, SECRET, USERNAME, Answers, Say, Scripted, err
+from tests.cases.scripted import BEARER, REPOSITORY, SECRET, USERNAME, Answers, Say, Scripted, err, tok
 from tests.cases.servers import page, reply
 from tests.cases.test_net_names import no_name, remember_no_name
 from validator.emulator import Ghcr
@@ -134,3 +134,73 @@ async def test_github_that_says_denied_to_nobody_is_ill(cli: Cli) -> None:
         assert (await cli.check("ghcr.io", "octo", ghcr.secret("good"))).credential == "valid (login_accepted)"
         instead(ghcr.registry, lambda call: call.kind == "none" and call.path == "/token", lambda: ghcr._error(401, "UNAUTHORIZED", "no"))
         assert (await cli.check("ghcr.io", "octo", ghcr.secret("revoked"))).credential == "invalid (refused)"
+
+
+@pytest.mark.parametrize("throttle", [Say(429), err("TOOMANYREQUESTS", 403), err("TOOMANYREQUESTS")])
+async def test_a_refusal_soon_after_a_throttle_may_be_one(throttle: Say, cli: Cli) -> None:
+    """6.2 e: some servers say 401 while they are being asked too often."""
+    cli.pace["refused"] = {60: 100}
+    async with Scripted({"L+": [throttle, err("UNAUTHORIZED")]}) as registry:
+        cli.registries = registry.settings()
+        assert (await cli.check(registry.host, USERNAME, SECRET)).credential == "unknown (throttled)"
+        doubted = await cli.check(registry.host, USERNAME, SECRET)
+        assert doubted.credential == "unknown (ambiguous_refusal)"
+        assert doubted.shown["retry_at"] > doubted.shown["checked_at"]
+        assert registry.count("L+") == 2, "it is not pressed"
+        pass_time(cli, 2)
+        assert (await cli.check(registry.host, USERNAME, SECRET)).credential == "invalid (refused)"
+        registry.script["L+"] = [throttle, tok()]
+        assert (await cli.check(registry.host, USERNAME, SECRET)).credential == "unknown (throttled)"
+        assert (await cli.check(registry.host, USERNAME, SECRET)).credential == "valid (login_accepted)", "a yes is a yes"
+
+
+async def test_what_each_look_costs(cli: Cli) -> None:
+    """Counted by the server (registries/README.md 6.3); where scopes may be judged apart, a pull proof has the login before it."""
+    async with Scripted({}) as registry:
+        cli.registries = registry.settings()
+
+        async def cost(*arguments: str) -> tuple[str, list[str]]:
+            registry.seen.clear()
+            return (await cli.check(registry.host, USERNAME, SECRET, *arguments)).credential, list(registry.seen)
+
+        one, two = (("--image", f"{registry.host}/team/{name}:1") for name in ("app", "two"))
+        assert await cost() == ("valid (login_accepted)", ["P0", "L+", "L!"])
+        assert await cost() == ("valid (login_accepted)", ["L+"])
+        assert await cost(*one) == ("valid (pull_proven)", ["L+", "T+", "H+", "T0", "H0"])
+        assert await cost(*one) == ("valid (pull_proven)", ["L+", "T+", "H+"])
+        assert await cost(*two) == ("valid (pull_proven)", ["L+", "T+", "H+", "T0", "H0"]), "the anonymous control is a repository's"
+        assert registry.count("L!", "T!") == 0
+
+
+async def test_where_a_scoped_control_was_refused_the_scoped_login_is_the_login(cli: Cli) -> None:
+    """Made where anyone gets a token without scope (6.2): from then on a pull proof costs two."""
+    async with Scripted({"L!": tok()}) as registry:
+        cli.registries = registry.settings()
+        image = ("--image", f"{registry.host}/{REPOSITORY}:1")
+        for wanted in (["P0", "L+", "T+", "H+", "T0", "H0", "L!", "T!"], ["T+", "H+"]):
+            registry.seen.clear()
+            assert (await cli.check(registry.host, USERNAME, SECRET, *image)).credential == "valid (pull_proven)"
+            assert registry.seen == wanted
+
+
+async def test_a_basic_registry_costs_one_for_either(cli: Cli) -> None:
+    async with Plain(HTPASSWD) as plain:
+        cli.registries = plain.settings()
+        for image, wanted in ((None, 3), (None, 1), ("team/app:1", 3), ("team/app:1", 2)):
+            before = len(plain.requests)
+            arguments = ("--image", f"reg.test/{image}") if image else ()
+            result = await cli.check("reg.test", *plain.login("good"), *arguments)
+            assert result.credential == ("valid (pull_proven)" if image else "valid (login_accepted)")
+            assert len(plain.requests) - before == wanted
+
+
+@pytest.mark.parametrize(("asker", "most"), [(Asker.SWEEP, 1), (Asker.CHECK, 2), (Asker.PREFLIGHT, 2)])
+async def test_a_dead_pair_is_refused_once_or_twice(asker: Asker, most: int, cli: Cli) -> None:
+    for image in (None, "team/app:1", "team/public:1"):
+        async with Plain() as plain:
+            cli.home = cli.home / "next"
+            cli.home.mkdir()
+            cli.registries = plain.settings()
+            probed = await asked(cli, "reg.test", *plain.login("dead"), f"reg.test/{image}" if image else None, asker=asker)
+            assert said(probed.verdict) == "invalid (refused)"
+            assert len(plain.refused_logins) == most

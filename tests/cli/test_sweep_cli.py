@@ -15,6 +15,7 @@ import pytest
 
 from tests.cases.running import Cli, cli
 from tests.cases.scripted import SECRET, USERNAME, Say, Scripted, err, tok
+from validator.emulator import DockerHub
 
 __all__ = ["cli"]
 
@@ -164,6 +165,20 @@ async def test_a_canary_without_its_file_is_told_before_anything_is_asked(cli, t
         result = await cli.run("sweep")
         assert (result.code, registry.seen) == (2, [])
         assert "canary.secret_file" in result.err
+
+
+@pytest.mark.parametrize(("secret", "code"), [("an old password", 2), ("dckr_pat_" + "a" * 27, 0)])
+async def test_docker_hubs_canary_is_an_access_token(secret, code, cli, tmp_path):
+    """Its tokens have been refused to all for hours while passwords worked: a password would have sung on (2024-09-27)."""
+    (tmp_path / "canary").write_text(secret)
+    async with DockerHub() as hub:
+        cli.registries = hub.settings()
+        cli.registries["docker.io"]["canary"] = {"username": "bird", "secret_file": str(tmp_path / "canary")}
+        pair = next(one for one in hub.planted() if one.name == "good")
+        await keep(cli, "ada", "good", "docker.io", username=pair.username, secret=pair.secret)
+        result = await cli.run("sweep", "--no-wait")
+        assert result.code == code
+        assert ("access token" in result.err, hub.count() > 0) == (code == 2, code == 0)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])

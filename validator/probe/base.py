@@ -24,6 +24,8 @@ from validator.verdict import Reason, Verdict
 
 ILL: Final = frozenset({Reason.SERVER_ERROR, Reason.TIMEOUT})
 """Answers to a login that are signs of a registry's illness."""
+DISTURBED: Final = frozenset({Reason.THROTTLED})
+"""Answers to a login after which a refusal may be another throttle in disguise."""
 CONTROLLED: Final = (Step.LOGIN, Step.SCOPED, Step.PULL)
 """Steps at which a made-up secret may be asked."""
 

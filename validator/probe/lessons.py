@@ -12,7 +12,7 @@ from validator.evidence import Asker, Control, Demand, Evidence, Opinion, Party,
 from validator.ledger import Ledger
 from validator.ledger.base.behind import Write
 from validator.ledger.controls import AnonymousResult, ControlResult
-from validator.probe.base import CONTROLLED, ILL, control_key, opinion_key
+from validator.probe.base import CONTROLLED, DISTURBED, ILL, control_key, opinion_key
 from validator.protocol.manifest import ManifestFacts, ManifestKind, Platform
 from validator.providers import Provider
 from validator.sealing import Fingerprint
@@ -83,7 +83,7 @@ class Lessons:
         signs: list[Write] = []
         for exchange in evidence.exchanges:
             reason = read(exchange, provider.traits.rows).reason
-            kept = reason in ILL or (reason is Reason.ADDRESS_BANNED and exchange.status is not None)
+            kept = reason in ILL | DISTURBED or (reason is Reason.ADDRESS_BANNED and exchange.status is not None)
             if kept and exchange.step in (Step.LOGIN, Step.SCOPED):
                 signs.append(self.ledger.illness.showing(self.host, str(reason), now=now))
         if any(e.failure is not None and e.failure.value == Reason.DNS_NXDOMAIN for e in evidence.of(Step.PING)):

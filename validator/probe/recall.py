@@ -15,7 +15,7 @@ from validator.ledger.controls import AnonymousResult, ControlResult
 from validator.ledger.facts import FingerprintFacts
 from validator.ledger.illness import KEPT, Span
 from validator.ledger.view import HostSeen, View
-from validator.probe.base import CONTROLLED, ILL, control_key, opinion_key
+from validator.probe.base import CONTROLLED, DISTURBED, ILL, control_key, opinion_key
 from validator.protocol.manifest import Child, ManifestFacts, ManifestKind, Platform
 from validator.providers import Provider
 from validator.registry.reach import Reach
@@ -70,6 +70,7 @@ class Recall:
             was_registry=demand is not None or bool(provider.hosts),  # a host's challenge is kept for ever; a vendor's own is never mistyped
             nxdomain_age_s=min(_age(nowhere.first, now) or 0.0, KEPT.total_seconds()) if nowhere is not None and now - nowhere.last <= KEPT else None,
             ill=any(span is not None and now - span.last <= ILL_FOR for span in map(signs.get, ILL)),
+            throttled=any(span is not None and now - span.last <= _window(provider) for span in map(signs.get, DISTURBED)),
             banned_left_s=_banned_left_s(provider, signs.get(Reason.ADDRESS_BANNED), now),
             elsewhere=elsewhere[1] if elsewhere is not None else None,
             elsewhere_host=elsewhere[0] if elsewhere is not None else "",
@@ -114,6 +115,11 @@ class Begun:
     evidence: Evidence
     fingerprint: Fingerprint | None
     recall: Recall
+
+
+def _window(provider: Provider) -> timedelta:
+    """How long a throttle makes refusals doubtful: the provider's shortest window of refused logins (6.2 e)."""
+    return min(timedelta(seconds=min(provider.pace.refused, default=60)), ILL_FOR)
 
 
 def budget_class(known: Known) -> BudgetClass:

@@ -123,6 +123,8 @@ class Provider:
     """The one username of all its users: it says nothing of whose login it is, and no account is locked by it."""
     nobody_claims: Callable[[TokenClaims], bool | None] | None = None
     """What a token's own claims say: True, nobody was logged in; None, they do not tell."""
+    canary_is_token: bool = False
+    """Only an access token may be the operator's canary: tokens have failed for all while passwords worked (Docker Hub)."""
     own_namespace: bool = False
     """A repository under the username's own name is the credential's own."""
     health_at_own_realm: bool = False

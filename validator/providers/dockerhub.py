@@ -56,6 +56,7 @@ DOCKERHUB: Final = Provider(
     look=look,
     made_up=made_up,
     nobody_claims=nobody,
+    canary_is_token=True,
     own_namespace=True,
     recheck_words=True,
     metered=True,

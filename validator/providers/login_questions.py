@@ -154,12 +154,18 @@ def control_of_words(seen: Seen) -> Ask | bool | None:
 def repeat(seen: Seen) -> Ask | bool | None:
     """The one repeat of a refused login where somebody waits, three seconds later (6.2)."""
     facts, provider = seen.facts, seen.plan.provider
-    if facts.secret not in REFUSALS or not seen.waiting or facts.ill or not facts.fresh or facts.decided or facts.opinion is Opinion.AGREES:
+    if (
+        facts.secret not in REFUSALS
+        or not seen.waiting
+        or facts.ill
+        or facts.throttled
+        or not facts.fresh
+        or facts.decided
+        or facts.opinion is Opinion.AGREES
+    ):
         return None
     logins = seen.made(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT)
     scoped = [e for e in logins if e.step is Step.SCOPED]
-    if logins and seen.meaning(logins[-1]) is Meaning.UNKNOWN:
-        return None  # throttled, or no readable answer: it is not pressed
     if logins and seen.meaning(logins[-1]) is Meaning.UNKNOWN:
         return None  # throttled, or no readable answer: it is not pressed
     if not all(seen.meaning(e) in REFUSALS for e in logins[-1:]) and scoped and scoped[-1] is logins[-1]:

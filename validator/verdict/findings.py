@@ -67,6 +67,8 @@ class Findings:
     """Its own end, written in it, was over when it was asked about."""
     fresh: bool = True
     ill: bool = False
+    throttled: bool = False
+    """It asked for less a short while ago: a refusal may be that again (6.2 e)."""
     opinion: Opinion | None = None
     opinion_why: str = ""
     opinion_control: Control = Control.UNCLEAR
@@ -130,6 +132,7 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
         in_words=in_words,
         past_end=_past_end(evidence),
         fresh=is_fresh(evidence) and not (token and traits.tokens_doubted),
+        throttled=known.throttled,
         ill=known.ill or _signs_of_illness(evidence, traits),
         opinion=opinion.opinion if opinion else None,
         opinion_why=opinion.why if opinion else "",

@@ -79,6 +79,7 @@ TABLE: Final[tuple[Row, ...]] = (
     row("7.33", X, Reason.AMBIGUOUS_REFUSAL, secret=Meaning.DENIED),
     # refused: authoritative only when every part of 6.2 holds
     row("6.2 d", X, Reason.REGISTRY_ILL, secret=REFUSALS, ill=True),
+    row("6.2 e", X, Reason.AMBIGUOUS_REFUSAL, secret=REFUSALS, throttled=True),
     row("6.2 g", X, Reason.AMBIGUOUS_REFUSAL, secret=REFUSALS, fresh=False),
     row("6.2 short-lived", M, Reason.SHORT_LIVED, secret=REFUSALS, kind_dies_soon=True),
     row("6.2 contradiction, explained", S, None, secret=REFUSALS, opinion=Opinion.KNOWS, refused_twice=True, explained=True),
@@ -103,6 +104,9 @@ TABLE: Final[tuple[Row, ...]] = (
     row("7.28 accepted", U, Reason.ACCEPTS_ANYONE, secret=Meaning.ACCEPTED, control=Control.ACCEPTED),
     row("7.28 missing", U, Reason.CONTROL_MISSING, secret=Meaning.ACCEPTED),
 )  # fmt: skip
+
+THROTTLED_S: Final = 60.0
+"""When to come again after a throttle that does not say."""
 
 NO_ROW: Final = row("none", X, Reason.PROTOCOL)
 
@@ -183,9 +187,11 @@ def _retry_after(evidence: Evidence, verdict: Verdict, traits: Traits) -> float 
         closed = None  # closed before this probe: it tells how much is left
     if told or closed is not None:
         return max(closed or 0.0, *told[-1:], 0.0)
+    if verdict.reason is Reason.AMBIGUOUS_REFUSAL and evidence.known.throttled:
+        return THROTTLED_S
     if verdict.reason is Reason.AMBIGUOUS_REFUSAL and refusals_of(evidence, Traits()) == 1:
         return REPEAT_AFTER_S
-    return 60.0 if verdict.reason is Reason.THROTTLED else None
+    return THROTTLED_S if verdict.reason is Reason.THROTTLED else None
 
 
 def _expires_at(evidence: Evidence) -> datetime | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from validator.credential import Credential, Host, RegistryScope
 from validator.errors import ConfigError
 from validator.evidence import Asker
 from validator.probe import Inquiry, Probe
+from validator.providers import provider_for, shape_of
 from validator.verdict import Outcome
 
 LEFT_OUT_FOR: Final = timedelta(days=30)
@@ -77,11 +78,25 @@ class CanaryWatch:
         return Says.NOTHING
 
 
+_ANY_DAY: Final = datetime.fromtimestamp(0, UTC)
+"""A token's kind is the same on all."""
+
+
 def canary_of(host: Host, said: Canary | None) -> Credential | None:
-    """The canary as a credential. Raises ConfigError if its secret's file cannot be read. Reads a file: call it in a thread."""
+    """The canary as a credential. Raises ConfigError if its secret's file cannot be read, or holds what may be no canary there.
+
+    Reads a file: call it in a thread.
+    """
     if said is None:
         return None
-    return Credential(user="", name="canary", scope=RegistryScope(host), username=said.username, secret=_secret(host, Path(said.secret_file)))
+    secret = _secret(host, Path(said.secret_file))
+    canary = Credential(user="", name="canary", scope=RegistryScope(host), username=said.username, secret=secret)
+    provider = provider_for(host)
+    if provider.canary_is_token and not shape_of(provider, canary, _ANY_DAY).kind:
+        raise ConfigError(
+            f"registries.{host}.canary: it must be an access token, for those of {provider.title} have failed alone; make one and store it."
+        )
+    return canary
 
 
 def _secret(host: Host, path: Path) -> SecretStr:
