@@ -143,6 +143,8 @@ def known(name: str, host: str) -> Known:
             return replace(warm, denied_age_s=1300.0)
         case "ill":
             return replace(warm, ill=True)
+        case "throttled":
+            return replace(warm, throttled=True)
         case "anyone":
             return replace(warm, controls=_controls(login=Control.ACCEPTED, scoped=Control.ACCEPTED), scope_accepts_anyone=True)
         case "private":
@@ -164,7 +166,7 @@ def known(name: str, host: str) -> Known:
             return cold
 
 
-RECALLS: Final = ("cold", "warm", "old", "refused", "denied", "ill", "anyone", "private", "public", "scoped", "basic", "elsewhere", "opinion")
+RECALLS: Final = ("cold", "warm", "old", "refused", "denied", "ill", "throttled", "anyone", "private", "public", "scoped", "basic", "elsewhere", "opinion")
 """Names that `known` knows."""
 
 

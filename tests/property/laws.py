@@ -118,6 +118,8 @@ def invalid_is_said(held: Held) -> Iterator[str]:
         return
     if known(held.talk.recall, held.talk.host).ill:
         yield "invalid, and the registry is known to be ill"
+    if known(held.talk.recall, held.talk.host).throttled:
+        yield "invalid, and the registry asked to come later a short while ago"
     tried = logins(held, Party.SUBJECT)
     if not tried:
         yield "invalid, and the pair was never sent"

@@ -178,7 +178,7 @@ GHCR: Final = Provider(
             proof=Control.REFUSED),
         # 5c: accepted, but GitHub does not know it
         row("ghcr 8.5c echoes", Outcome.INVALID, Reason.REFUSED, secret=_A, opinion=Opinion.AGREES, control=Control.ACCEPTED,
-            opinion_control=Control.REFUSED),
+            opinion_control=Control.REFUSED, ill=False, throttled=False),
         row("ghcr 8.5c", Outcome.UNPROVABLE, Reason.ACCEPTS_ANYONE, secret=_A, opinion=Opinion.AGREES, control=Control.ACCEPTED),
         row("ghcr 8.5c refused", Outcome.UNKNOWN, Reason.CONTRADICTION, secret=_A, opinion=Opinion.AGREES, control_refused=True),
         # 11b: GitHub says why the package is refused

@@ -106,7 +106,7 @@ NGC: Final = Provider(
     table=(
         # B0 403: its introspection decides (ngc.md 8.12)
         row("ngc 8.12 lives", Outcome.INSUFFICIENT, Reason.SERVICE_MISSING, secret=Meaning.DENIED, opinion=Opinion.KNOWS),
-        row("ngc 8.12 dead", Outcome.INVALID, Reason.REFUSED, secret=Meaning.DENIED, opinion=Opinion.AGREES, ill=False),
+        row("ngc 8.12 dead", Outcome.INVALID, Reason.REFUSED, secret=Meaning.DENIED, opinion=Opinion.AGREES, ill=False, throttled=False),
         row("ngc 8.12", Outcome.UNKNOWN, Reason.AMBIGUOUS_REFUSAL, secret=Meaning.DENIED, control=frozenset(Control)),
     ),
     repeat_at_login=True,
