@@ -12,6 +12,7 @@ from pathlib import Path
 from aiohttp import web
 from pydantic import SecretStr
 
+from tests.cases import peers, record
 from tests.cases.running import Cli
 from validator.app import open_app
 from validator.config import load_settings
@@ -44,19 +45,23 @@ def inquiry(registry: str, username: str, secret: str, image: str | None = None,
 async def asked(
     cli: Cli, registry: str, username: str, secret: str, image: str | None = None, *, asker: Asker = Asker.SWEEP, proof: bool = False
 ) -> Probed:
-    """One question, asked and answered."""
+    """One question, asked and answered; other checkers are asked first, where a run is about them."""
+    if peers.ASKED:
+        await peers.asked(cli.way(registry), username, secret)
     async with probing(cli) as probe:
         return await probe.ask(inquiry(registry, username, secret, image, asker=asker, proof=proof))
 
 
 def said(verdict: Verdict) -> str:
     """`verdict (reason)`."""
+    record.reached(verdict.reason.value)
     return f"{verdict.outcome.value} ({verdict.reason.value})"
 
 
 def said_of_image(verdict: Verdict) -> str:
     """`outcome (reason)` of the image."""
     assert verdict.image is not None
+    record.reached(verdict.image.reason.value)
     return f"{verdict.image.outcome.value} ({verdict.image.reason.value})"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import pytest
 import trustme
 
+from tests.cases import peers, record
 from tests.cases.network import Net, World
-from tests.cases.rows import SAID, SAID_IN
 from tests.cases.running import cli
 
 __all__ = ["cli"]
@@ -34,7 +33,13 @@ async def world(tmp_path: Path, authority: trustme.CA, monkeypatch: pytest.Monke
         opened.close()
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """`VALIDATOR_SAID=FOLDER`: what was said, for `make accuracy`."""
-    if SAID_IN and SAID:
-        (Path(SAID_IN) / "said.json").write_text(json.dumps(SAID), encoding="utf-8")
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Which rows' tests passed, for the published pages."""
+    if report.when == "call" or report.outcome == "failed":
+        record.ended(report.nodeid, report.outcome == "passed")
+
+
+def pytest_sessionfinish() -> None:
+    """What was said, for the published pages."""
+    record.write()
+    peers.ended()

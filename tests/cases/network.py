@@ -127,7 +127,7 @@ class World:
         home = self.home / str(self._turn)
         home.mkdir()
         kept = self.cli.registries if hasattr(self, "cli") else {"reg.test": {"provider": "generic"}}
-        self.cli = Cli(home, registries=kept, more={"network": {"ca_file": str(self.ca_file)}})
+        self.cli = Cli(home, registries=kept, more={"network": {"ca_file": str(self.ca_file)}}, net=self.net)
         return self.cli
 
     async def serve(

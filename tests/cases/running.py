@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
+from tests.cases import peers, record
 from validator.cli import app
 from validator.cli.base.options import hoisted
+from validator.credential import UnreadableRegistry, parse_scope
 
 QUICK: dict[str, Any] = {"repeat_after_s": 0.05}
 """The one repeat of a refused login waits this long in tests; its default is held by a test of its own."""
@@ -26,6 +29,8 @@ class Result:
     code: int
     out: str
     err: str
+    peers: dict[str, str] = field(default_factory=dict)
+    """What other checkers said of the same pair there, by name; only for `make accuracy`."""
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -52,6 +57,8 @@ class Cli:
     registries: dict[str, Any] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
     pace: dict[str, Any] = field(default_factory=lambda: dict(QUICK))
+    net: peers.Led | None = None
+    """The made-up network that this command line is led by, if it is."""
 
     def configured(self) -> Path:
         """The settings file of now."""
@@ -78,8 +85,33 @@ class Cli:
         return Result(result.exit_code, result.stdout, result.stderr)
 
     async def check(self, registry: str, username: str, secret: str, *arguments: str) -> Result:
-        """`validator check` with `--format json`."""
-        return await self.run("check", registry, "--username", username, "--secret-stdin", "--format", "json", *arguments, stdin=secret)
+        """`validator check` with `--format json`; other checkers are asked first, where a run is about them."""
+        if peers.ASKED:
+            await peers.asked(self.way(registry, arguments), username, secret)
+        said = peers.taken()
+        result = await self.run("check", registry, "--username", username, "--secret-stdin", "--format", "json", *arguments, stdin=secret)
+        if result.out.startswith("{"):
+            for about in (result.shown, result.shown.get("image")):
+                record.reached(about["reason"], host=(result.shown["registry"] or "").partition("/")[0]) if about else None
+        return replace(result, peers=said)
+
+    def way(self, registry: str, arguments: tuple[str, ...] = ()) -> peers.Way | None:
+        """How another program gets to `registry` as the settings and `arguments` lead there; None where it cannot."""
+        try:
+            host = parse_scope(registry).host
+        except UnreadableRegistry:
+            return None
+        said = self.registries.get(host, {})
+        place = urlsplit(str(said["endpoint"])) if "endpoint" in said else urlsplit(f"{'http' if said.get('plain_http') else 'https'}://{host}")
+        if place.scheme == "http" and place.hostname == "127.0.0.1":
+            return peers.Way(place.netloc)
+        if place.scheme == "https" and self.net is not None and place.hostname in self.net.names:
+            host_of, _, named = arguments[arguments.index("--ca-file") + 1].rpartition("=") if "--ca-file" in arguments else ("", "", "")
+            if host_of and "--realm-host" not in arguments:
+                named = ""  # not for the realm: other programs know no such thing
+            authority = named or said.get("ca_file") or self.more.get("network", {}).get("ca_file")
+            return peers.Way(place.netloc, self.net, Path(authority) if authority else None)
+        return None
 
 
 @pytest.fixture

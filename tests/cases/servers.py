@@ -1,7 +1,8 @@
 """A registry that is scripted below HTTP, step by step, and what it saw.
 
 Steps are written as in the cases: `P` ping, `L` login, `T` scoped login, `H`/`G` HEAD/GET of the manifest, `B` blob, with the party
-behind: `+` the stored secret, `!` another one, `0` nobody; a ping has a party only with an Authorization (`P+`).
+behind: `+` the stored secret, `!` another one, `0` nobody; a ping has a party only with an Authorization (`P+`), and is `V+` with a bearer,
+which other checkers make last.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ def usual(realm: str = REALM) -> dict[str, Script]:
         "P": demanding(realm), "L+": token(BEARERS["+"]), "T+": token(BEARERS["+"]), "L!": refused(), "T!": refused(), "L0": refused(),
         "T0": token(BEARERS["0"]), "H+": shown(manifest(), head=True), "G+": shown(manifest(), head=False),
         "H0": bare(refused()), "H!": bare(refused()),
+        "V+": reply(200, {}), "V!": reply(200, {}), "V0": reply(200, {}), "V?": refused(),
         "B+": reply(200, CONFIG, {"Content-Type": f"{OCI}.config.v1+json"}),
     }  # fmt: skip
 
@@ -151,7 +153,7 @@ class Site(Hostile):
         elif kind == "bearer":
             party = next((name for name, bearer in BEARERS.items() if bearer == carried), "?")
         if request.path in ("/v2/", "/v2"):
-            return "P" if kind == "none" else f"P{party}"
+            return "P" if kind == "none" else f"V{party}" if kind == "bearer" else f"P{party}"
         if request.path.endswith("/token"):
             return ("T" if "scope=" in request.target else "L") + party
         if "/manifests/" in request.path:

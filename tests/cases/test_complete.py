@@ -139,7 +139,7 @@ def test_ten_flipped_expectations_fail(tmp_path):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-p", "no:randomly", "-k", " or ".join([*FLIPPED, "GEN-10"]),
          "tests/cases/test_gen_login.py"],
-        cwd=ROOT, env={**os.environ, "VALIDATOR_ROWS": str(path)}, capture_output=True, text=True, timeout=58, check=False,
+        cwd=ROOT, env={**os.environ, "CASES_ROWS": str(path)}, capture_output=True, text=True, timeout=58, check=False,
     )  # fmt: skip
     failed = set(re.findall(r"^FAILED .*\[(GEN-\d\d)", done.stdout, re.MULTILINE))
     assert failed == set(FLIPPED), done.stdout[-2000:]
