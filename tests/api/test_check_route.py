@@ -161,3 +161,7 @@ async def test_a_registry_that_hangs_is_unknown_in_time(opening: Open, monkeypat
     async with Scripted({"L+": Say(200, delay_s=5)}) as registry, opening(registries=registry.settings()) as service:
         answer = await service.post("/v1/check", asking(registry.host), await service.token("check"))
         assert (answer.status, answer.body["verdict"], answer.body["reason"]) == (200, "unknown", "deadline")
+
+
+async def test_a_caller_waits_in_the_same_lanes_as_all_else(service: Service) -> None:
+    assert service.house.strangers._lanes is service.house.probe._lanes

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from yarl import URL
 
@@ -65,6 +65,12 @@ class Probe:
     def __post_init__(self) -> None:
         self.ways = Ways(self.settings, self.proxies)
         self._lanes = Lanes(self.ways, self.ledger, lambda: self.now().timestamp(), self.sleep, self.monotonic)
+
+    def beside(self, **changes: Any) -> Probe:
+        """The same with these fields changed, in the same lanes: what one has in flight, the other waits for."""
+        made = replace(self, **changes)
+        made._lanes = self._lanes
+        return made
 
     def expect(self, host: Host, fingerprints: Iterable[Fingerprint]) -> None:
         """These secrets are about to be asked, in about this order: what is known of them is read many at once."""

@@ -130,7 +130,7 @@ class Sweep:
             if also is not None:
                 also(host, exchange)
 
-        return replace(self.probe, on_exchange=count)
+        return self.probe.beside(on_exchange=count)
 
     async def _lanes(
         self, probe: Probe, sweep: SweepRow, book: Book, canaries: dict[Host, Credential | None], *, wait: bool

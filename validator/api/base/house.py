@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from validator.api.base.caller import Gate
@@ -45,7 +45,7 @@ class House:
 
     def __post_init__(self) -> None:
         said = self.settings.api
-        self.strangers = replace(self.probe, settings=_without_everywhere(self.settings))
+        self.strangers = self.probe.beside(settings=_without_everywhere(self.settings))
         self.gate = Gate(said, self.ledger.tokens, self.monotonic)
         self.rate = Rate(said.per_second, said.burst, self.monotonic)
         self.refusals = Refusals(self.monotonic)
