@@ -166,7 +166,22 @@ def known(name: str, host: str) -> Known:
             return cold
 
 
-RECALLS: Final = ("cold", "warm", "old", "refused", "denied", "ill", "throttled", "anyone", "private", "public", "scoped", "basic", "elsewhere", "opinion")
+RECALLS: Final = (
+    "cold",
+    "warm",
+    "old",
+    "refused",
+    "denied",
+    "ill",
+    "throttled",
+    "anyone",
+    "private",
+    "public",
+    "scoped",
+    "basic",
+    "elsewhere",
+    "opinion",
+)
 """Names that `known` knows."""
 
 
