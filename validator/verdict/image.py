@@ -11,7 +11,7 @@ from validator.evidence import Control, Evidence, ManifestSeen, Party, Step
 from validator.protocol.manifest import ManifestKind, Platform, select
 from validator.verdict.base import Hint, ImageOutcome, ImageVerdict, Outcome, Reason, Verdict
 from validator.verdict.findings import REFUSALS, Findings
-from validator.verdict.reading import Meaning
+from validator.verdict.reading import Meaning, read
 from validator.verdict.traits import Traits
 
 
@@ -20,7 +20,7 @@ def judge_image(evidence: Evidence, findings: Findings, verdict: Verdict, traits
     nobody = findings.nobody or verdict.reason is Reason.EMPTY_SECRET
     seen = _seen(evidence)
     digest = next((m.digest for m in reversed(seen) if m.digest), None)
-    outcome, reason = _outcome(findings, verdict, traits, nobody)
+    outcome, reason = _of_nobody(evidence, verdict, traits) or _outcome(findings, verdict, traits, nobody)
     if evidence.subject.ip_restricted and outcome is ImageOutcome.DENIED and verdict.outcome is Outcome.VALID:
         return ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.ADDRESS_REFUSED, hints=(Hint.IP_RESTRICTED,), digest=digest)
     platforms = None
@@ -52,6 +52,14 @@ _BY_PULL: Final[dict[Meaning, tuple[ImageOutcome, Reason]]] = {
     Meaning.UNSUPPORTED: (ImageOutcome.WRONG_PLATFORM, Reason.UNSUPPORTED_MANIFEST),
 }
 _SAID_AT_THE_IMAGE: Final = frozenset({Reason.SSO_REQUIRED, Reason.POLICY_DENIED, Reason.SCOPE_MISSING})
+
+
+def _of_nobody(evidence: Evidence, verdict: Verdict, traits: Traits) -> tuple[ImageOutcome, Reason] | None:
+    """What an open registry says of an image that it does not have: the same to everybody, whatever key they hold."""
+    asked = evidence.last(Step.PULL, party=Party.ANONYMOUS)
+    if verdict.reason is not Reason.ANONYMOUS_REGISTRY or asked is None:
+        return None
+    return _BY_PULL.get(read(asked, traits.rows).meaning)
 
 
 def _outcome(findings: Findings, verdict: Verdict, traits: Traits, nobody: bool) -> tuple[ImageOutcome, Reason]:
