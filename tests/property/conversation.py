@@ -19,13 +19,13 @@ from pydantic import SecretStr
 from yarl import URL
 
 from validator.config import Settings
-from validator.credential import Credential, Host, parse_scope
+from validator.credential import Credential, Host, SecretKind, parse_scope
 from validator.evidence import Asker, Control, Demand, Evidence, Exchange, Failure, Known, ManifestSeen, Opinion, OpinionSeen, Party, Step, Subject
 from validator.logs import hide_too, hiding
 from validator.probe.base import Inquiry, Probed
 from validator.probe.reach import plan_of, provider_of, reach_of
 from validator.protocol.manifest import Platform
-from validator.providers import Provider, made_up_pair, shape_of
+from validator.providers import Provider, made_up_pair, made_up_token, shape_of
 from validator.providers.plan import Ask
 from validator.providers.questions import next_ask
 from validator.registry.base import Answer, NetworkFault, Request
@@ -54,6 +54,7 @@ class Talk:
     recall: str = "cold"
     ip_restricted: bool = False
     anonymous: bool = False
+    kind: SecretKind = SecretKind.PASSWORD
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +230,9 @@ class Conversation:
         provider = provider_of(self.settings, host, demand)
         credential = None
         if not talk.anonymous:
-            credential = Credential(user="u", name="n", scope=parse_scope(talk.host), username=talk.username, secret=SecretStr(talk.secret))
+            credential = Credential(
+                user="u", name="n", scope=parse_scope(talk.host), username=talk.username, secret=SecretStr(talk.secret), kind=talk.kind
+            )
         pairs = self._pairs(provider)
         evidence = Evidence(self._subject(provider, credential), known(talk.recall, talk.host))
         with ExitStack() as hidden:
@@ -280,6 +283,8 @@ class Conversation:
 
     def _pairs(self, provider: Provider) -> dict[Party, Pair]:
         username, secret = made_up_pair(provider, Random(self.seed))
+        if self.talk.kind is not SecretKind.PASSWORD:
+            username, secret = self.talk.username, made_up_token(Random(self.seed))
         pairs = {Party.CONTROL: Pair(username, secret)}
         if not self.talk.anonymous:
             pairs[Party.SUBJECT] = Pair(self.talk.username or provider.default_username, SecretStr(self.talk.secret))
@@ -296,7 +301,7 @@ class Conversation:
         shape = shape_of(provider, credential, datetime.fromtimestamp(self.now, UTC))
         return replace(
             subject, username=credential.username, kind=shape.kind, fault=shape.fault, hints=shape.hints, expires_at=shape.expires_at,
-            short_lived=shape.short_lived, own=talk.own, no_repeat=shape.no_repeat, introspect=shape.introspect,
+            short_lived=shape.short_lived, own=talk.own, no_repeat=shape.no_repeat, introspect=shape.introspect, sent_as=credential.kind,
         )  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def open_registry(seen: Seen) -> Ask | bool | None:
         return manifest(seen, Party.ANONYMOUS, token=False)
     if seen.nobody:
         return None
-    if not seen.is_token and seen.control(Step.LOGIN) is Control.UNCLEAR and not seen.made(Step.LOGIN, party=Party.CONTROL):
+    if seen.control(Step.LOGIN) is Control.UNCLEAR and not seen.made(Step.LOGIN, party=Party.CONTROL):
         return login(seen, Party.CONTROL)
     return None if seen.scheme else platforms(seen, Party.ANONYMOUS) or False
 
@@ -83,7 +83,7 @@ def first_opinion(seen: Seen) -> Ask | bool | None:
 
 def first_login(seen: Seen) -> Ask | bool | None:
     """The secret is judged: by the login without scope, or the scoped one where that is as good, or what a kubelet sends."""
-    if seen.nobody or not seen.scheme or (seen.is_token and seen.scheme == "basic") or seen.made(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT):
+    if seen.nobody or not seen.scheme or seen.made(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT):
         return None
     return login(seen, Party.SUBJECT, _first_step(seen))
 

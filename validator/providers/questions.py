@@ -25,7 +25,7 @@ from validator.providers.login_questions import (
     second_opinion,
     shape,
 )
-from validator.providers.plan import Ask, Plan, Seen
+from validator.providers.plan import Ask, Auth, Plan, Seen
 
 Question = Callable[[Seen], "Ask | bool | None"]
 """Something to ask; None = nothing, go on to the next question; False = nothing more at all."""
@@ -37,7 +37,8 @@ def next_ask(plan: Plan, evidence: Evidence) -> Ask | None:
     for question in QUESTIONS:
         answer = question(seen)
         if isinstance(answer, Ask):
-            return answer
+            # an identity token is no password: where one is wanted there is nothing to send, and nothing more to learn
+            return None if seen.is_token and answer.auth is Auth.PAIR else answer
         if answer is False:
             return None
     return None
