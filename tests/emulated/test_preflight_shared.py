@@ -368,3 +368,14 @@ async def test_what_is_late_or_old_is_told_as_a_whole_but_once(cli: Cli) -> None
         del registry.script["T0"]
         clock.passed = 1003
         assert not (await ask(preflight, name)).images[0].cached
+
+
+async def test_whole_answers_have_a_bound(cli: Cli) -> None:
+    async with Scripted(dict(PUBLIC)) as registry, opened(cli, registry) as (preflight, _):
+        preflight.repeats.most = 5
+        names = [f"{registry.host}/team/app{at}" for at in range(4)]
+        for at in range(4):
+            await ask(preflight, *names[: at + 1])
+        assert preflight.repeats.images == 4, "the last alone: with the one before it there would be seven"
+        kept = await ask(preflight, *names)
+        assert await ask(preflight, *names) is kept

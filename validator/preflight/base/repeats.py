@@ -40,7 +40,7 @@ class Repeats:
     fingerprinter: Fingerprinter
     most: int = MOST_IMAGES
     _kept: OrderedDict[Hashable, _Whole] = field(default_factory=OrderedDict)
-    _images: int = 0
+    images: int = 0
 
     def key(self, wanted: Sequence[Hashable], held: Sequence[Held]) -> Hashable:
         """What two requests must share: the images as they are named, and what is stored; of secrets their fingerprints."""
@@ -79,9 +79,9 @@ class Repeats:
             self._drop(key)
         images = tuple(replace(one, cached=True) if one.asked and not one.cached else one for one in told.images)
         self._kept[key] = _Whole(Foretelling(images), until, until_at, self.answers.turns)
-        self._images += len(images)
-        while self._images > self.most:
+        self.images += len(images)
+        while self.images > self.most:
             self._drop(next(iter(self._kept)))
 
     def _drop(self, key: Hashable) -> None:
-        self._images -= len(self._kept.pop(key).told.images)
+        self.images -= len(self._kept.pop(key).told.images)
