@@ -45,7 +45,7 @@ DEMANDS: Final[dict[str, tuple[str, str, str]]] = {
     "GitLab": ("https://gitlab.example.com/jwt/auth", "container_registry", "gitlab-self-managed"),
     "under a root": ("https://example.com/gitlab/jwt/auth", "container_registry", "gitlab-self-managed"),
     "its dependency proxy": ("https://gitlab.example.com/jwt/auth", "dependency_proxy", "gitlab-self-managed"),
-    "Gitea": ("https://gitea.example.com/v2/token", "container_registry", "generic"),
+    "Gitea": ("https://gitea.example.com/v2/token", "container_registry", "gitea"),
     "another service": ("https://gitlab.example.com/jwt/auth", "registry", "generic"),
     "no service": ("https://gitlab.example.com/jwt/auth", "", "generic"),
     "a longer path": ("https://gitlab.example.com/jwt/auth/v2", "container_registry", "generic"),

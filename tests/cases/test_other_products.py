@@ -56,7 +56,8 @@ async def test_a_firewall_that_does_not_serve_us(row: Row, image: str | None, cl
 
 
 @case("OTHER-24")
-async def test_a_login_that_may_not_pull(row: Row, cli: Cli, acr: Acr) -> None:
+async def test_a_login_that_may_not_pull(row: Row, cli: Cli, acr: Acr, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("validator.providers.image_questions.FRESH_TOKEN_S", 0.01)
     row.holds(await ask(cli, acr, "guest", MAIN))
     heads = [one.status for one in acr.requests if one.method == "HEAD" and one.secret_name == "bearer of guest"]
     assert heads == [401, 401]  # it says so to good tokens too, now and then: asked once more, with a new token

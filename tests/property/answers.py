@@ -50,6 +50,7 @@ def jwt(claims: dict[str, Any]) -> str:
     return f"{part({'alg': 'RS256', 'typ': 'JWT'})}.{part(claims)}.{part('s' * 30)}"
 
 
+ECR: Final = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 REALMS: Final = {
     "nvcr.io": 'Bearer realm="https://nvcr.io/proxy_auth",scope="repository:a/b:pull"',
     "docker.io": 'Bearer realm="https://auth.docker.io/token",service="registry.docker.io"',
@@ -57,6 +58,11 @@ REALMS: Final = {
     "registry.gitlab.com": 'Bearer realm="https://gitlab.com/jwt/auth",service="container_registry"',
     "gitlab.reg.test": 'Bearer realm="https://gitlab.reg.test/jwt/auth",service="container_registry"',
     "reg.test": 'Bearer realm="https://auth.reg.test/token",service="reg.test"',
+    "quay.io": 'Bearer realm="https://quay.io/v2/auth",service="quay.io"',
+    "harbor.reg.test": 'Bearer realm="https://harbor.reg.test/service/token",service="harbor-registry"',
+    "europe-docker.pkg.dev": 'Bearer realm="https://europe-docker.pkg.dev/v2/token",service="europe-docker.pkg.dev"',
+    ECR: f'Basic realm="https://{ECR}/",service="ecr.amazonaws.com"',
+    "rg.fr-par.scw.cloud": 'Bearer realm="https://api.scaleway.com/registry-internal/v1/regions/fr-par/tokens",service="registry"',
 }
 """What each host's ping demands."""
 HOSTS: Final = tuple(REALMS)
@@ -102,6 +108,21 @@ REFUSED: Final[dict[str, tuple[Answer, ...]]] = {
         say(401, {"error": "invalid_grant", "error_description": "bad credentials"}),
         error(401, "DENIED"),
     ),
+    "quay.io": (
+        error(401, "UNAUTHORIZED", "Could not find robot with specified username"),
+        error(401, "UNAUTHORIZED", "Invalid Username or Password"),
+    ),
+    "harbor.reg.test": (say(401),),
+    "europe-docker.pkg.dev": (
+        error(403, "DENIED", "Unauthenticated request. Unauthenticated requests do not have permission"),
+        error(401, "UNAUTHORIZED"),
+    ),
+    ECR: (
+        say(401, b"Not Authorized\n", kind="text/plain", challenge=f'Basic realm="https://{ECR}/"'),
+        error(403, "DENIED", "Your authorization token has expired. Reauthenticate and try again."),
+        error(400, "DENIED", "Your authorization token has expired."),
+    ),
+    "rg.fr-par.scw.cloud": (error(401, "UNAUTHORIZED"), error(403, "DENIED")),
 }
 """How each refuses a dead key."""
 
@@ -115,6 +136,21 @@ LACKING: Final[dict[str, tuple[Answer, ...]]] = {
     "registry.gitlab.com": (error(403, "DENIED", "access forbidden"), error(404, "UNAVAILABLE", "registry not enabled")),
     "gitlab.reg.test": (error(403, "DENIED", "access forbidden"), say(403, b"Forbidden\n", kind="text/plain"), say(403, retry_after="60")),
     "reg.test": (error(403, "DENIED"), error(401, "UNAUTHORIZED", "token expired"), error(401, "UNAUTHORIZED", "the token has been revoked")),
+    "quay.io": (
+        error(401, "UNAUTHORIZED", "Robot a+b owner a is disabled"), error(405, "DENIED", "Namespace a has been disabled."), error(400, "NAME_INVALID"),
+        say(429, b"Too many login attempts. \n", kind="text/plain", retry_after="62"),
+    ),
+    "harbor.reg.test": (say(400, b"Unable to handle service: x", kind="text/plain"), error(403, "DENIED")),
+    "europe-docker.pkg.dev": (
+        error(403, "DENIED", 'Permission "artifactregistry.repositories.downloadArtifacts" denied on resource "projects/p" (or it may not exist)'),
+        error(403, "DENIED", "Token has expired."), error(403, "DENIED", "no"), error(401, "DENIED", "Unable to access the repository; please check."),
+        error(401, "UNAUTHORIZED", "You don't have the needed permissions to perform this operation, and you may have invalid credentials."),
+    ),
+    ECR: (
+        error(403, "DENIED", "User: arn:aws:iam::1:user/x is not authorized to perform: ecr:BatchGetImage on resource: y"), error(403, "DENIED", "no"),
+        error(403, "DENIED", "The security token included in the request is invalid"), error(400, "DENIED", "no"),
+    ),
+    "rg.fr-par.scw.cloud": (say(404), error(403, "DENIED")),
 }  # fmt: skip
 """What a key gets that lives and lacks something, or is dead in words."""
 
@@ -150,6 +186,8 @@ def granted(random: Random, host: str, *, nobody: bool, repository: str, pulls: 
         bearer = jwt({"sub": "" if nobody else "6f1a", "access": access, "n": bearer})
     elif "gitlab" in host:
         bearer = jwt({"auth_type": "none" if nobody else "personal_access_token", "access": access, "n": bearer})
+    elif host == "harbor.reg.test":
+        bearer = jwt({"sub": "" if nobody else "robot$a+b", "access": access, "n": bearer})
     elif host == "reg.test" and random.random() < 0.3:
         bearer = jwt({"access": access, "exp": 1_795_009_999, "n": bearer})
     fields: dict[str, Any] = {random.choice(("token", "token", "access_token")): bearer}

@@ -111,12 +111,18 @@ class Held:
 
 def realm_of(host: str) -> Demand:
     """The challenge that the vendor's host really makes."""
+    if host.endswith("amazonaws.com"):
+        return Demand(scheme="basic", label=f"https://{host}/")
     realm, service = {
         "nvcr.io": ("https://nvcr.io/proxy_auth", ""),
         "docker.io": ("https://auth.docker.io/token", "registry.docker.io"),
         "ghcr.io": ("https://ghcr.io/token", "ghcr.io"),
         "registry.gitlab.com": ("https://gitlab.com/jwt/auth", "container_registry"),
         "gitlab.reg.test": ("https://gitlab.reg.test/jwt/auth", "container_registry"),
+        "quay.io": ("https://quay.io/v2/auth", "quay.io"),
+        "harbor.reg.test": ("https://harbor.reg.test/service/token", "harbor-registry"),
+        "europe-docker.pkg.dev": ("https://europe-docker.pkg.dev/v2/token", "europe-docker.pkg.dev"),
+        "rg.fr-par.scw.cloud": ("https://api.scaleway.com/registry-internal/v1/regions/fr-par/tokens", "registry"),
     }.get(host, ("https://auth.reg.test/token", "reg.test"))
     return Demand(scheme="bearer", realm=URL(realm), service=service)
 

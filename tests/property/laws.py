@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
-from tests.property.answers import MANIFESTS
+from tests.property.answers import ECR, MANIFESTS
 from tests.property.conversation import Held, Turn, known
 from validator.cli.base.show import check_json
 from validator.evidence import Asker, Control, Opinion, Party, Step
@@ -26,12 +26,19 @@ ALLOWED: Final[dict[str, frozenset[str]]] = {
     "docker.io": frozenset({"registry-1.docker.io", "auth.docker.io"}),
     "ghcr.io": frozenset({"ghcr.io"}),
     "registry.gitlab.com": frozenset({"registry.gitlab.com", "gitlab.com"}),
-    "gitlab.reg.test": frozenset({"gitlab.reg.test", "reg.test", "auth.reg.test"}),
-    "reg.test": frozenset({"reg.test", "auth.reg.test", "gitlab.reg.test"}),
+    "gitlab.reg.test": frozenset({"gitlab.reg.test", "reg.test", "auth.reg.test", "harbor.reg.test"}),
+    "reg.test": frozenset({"reg.test", "auth.reg.test", "gitlab.reg.test", "harbor.reg.test"}),
+    "quay.io": frozenset({"quay.io"}),
+    "harbor.reg.test": frozenset({"harbor.reg.test", "reg.test", "auth.reg.test", "gitlab.reg.test"}),
+    "europe-docker.pkg.dev": frozenset({"europe-docker.pkg.dev"}),
+    ECR: frozenset({ECR}),
+    "rg.fr-par.scw.cloud": frozenset({"rg.fr-par.scw.cloud", "api.scaleway.com"}),
 }
 """Where a pair may go: the vendor's page, or the registrable domain."""
 APIS: Final = {"nvcr.io": "api.ngc.nvidia.com", "ghcr.io": "api.github.com", "registry.gitlab.com": "gitlab.com"}
-REALM_ONLY: Final = frozenset({"authn.nvidia.com", "auth.docker.io", "gitlab.com", "auth.reg.test"})
+REALM_ONLY: Final = frozenset({"authn.nvidia.com", "auth.docker.io", "gitlab.com", "auth.reg.test", "api.scaleway.com"})
+FIXED_NAMES: Final = frozenset({"nvcr.io", "europe-docker.pkg.dev", ECR, "rg.fr-par.scw.cloud"})
+"""Vendors that fix the username: their controls have it too."""
 SCOPE_BLIND: Final = frozenset({"nvcr.io", "docker.io", "ghcr.io"})
 
 
@@ -56,8 +63,13 @@ def logins(held: Held, party: Party) -> list[Turn]:
 
 
 def accepted(turn: Turn) -> bool:
-    """A 200 with a token, or of a Basic registry."""
-    if not isinstance(turn.answer, Answer) or turn.answer.status != 200:
+    """A 200 with a token, or of a Basic registry; at Artifact Registry also the words that it takes the pair and denies the repository."""
+    if not isinstance(turn.answer, Answer):
+        return False
+    if turn.ask.url.host == "europe-docker.pkg.dev" and turn.ask.step is Step.SCOPED and turn.answer.status == 403:
+        said = body_of(turn)
+        return isinstance(said, dict) and re.search(r"(?i)permission .{0,3}artifactregistry\S{0,80} denied on resource", str(said)) is not None
+    if turn.answer.status != 200:
         return False
     assert turn.request is not None
     return str(turn.request.url).endswith("/v2/") or parse_token_answer(turn.answer.body) is not None
@@ -67,7 +79,9 @@ def refused(turn: Turn) -> bool:
     """A no to the pair: a 401, or GitHub's 403 for it. Any other 403 is a no to an access."""
     body = turn.answer.body if isinstance(turn.answer, Answer) else b""
     github = turn.ask.url.host == "ghcr.io" and turn.status == 403 and re.search(rb'"message": *"denied"', body) is not None
-    return turn.status == 401 or github
+    google = turn.ask.url.host == "europe-docker.pkg.dev" and turn.status == 403 and re.search(rb"Unauthenticated request|expired", body) is not None
+    amazon = turn.ask.url.host == ECR and turn.status in (400, 403) and re.search(rb"token has expired|security token included", body) is not None
+    return turn.status == 401 or github or google or amazon
 
 
 def valid_is_earned(held: Held) -> Iterator[str]:
@@ -150,6 +164,10 @@ def _authoritative(turn: Turn, held: Held) -> bool:
         return shaped or not turn.answer.body.strip() or basic or _loosely_shaped(turn.answer.body)
     if turn.status == 403 and held.provider.key == "ghcr":
         return shaped and b"DENIED" in turn.answer.body and b"denied" in turn.answer.body
+    if turn.status == 403 and held.provider.key == "gar":
+        return shaped and b"unauthenticated request" in turn.answer.body.lower()
+    if turn.status in (400, 403) and held.provider.key == "ecr":
+        return shaped and re.search(rb"token has expired|security token included", turn.answer.body) is not None
     if turn.status == 403 and held.provider.key == "ngc":
         return any(t.ask.step is Step.OPINION and t.status == 401 for t in held.turns)
     return False
@@ -293,7 +311,7 @@ def nobody_lends(held: Held) -> Iterator[str]:
             if token is not None:
                 mine[token.bearer.get_secret_value()] = turn.ask.party
     control, subject = held.pairs[Party.CONTROL], held.pairs.get(Party.SUBJECT)
-    if subject is not None and control.username == subject.username and held.talk.host != "nvcr.io":
+    if subject is not None and control.username == subject.username and held.talk.host not in FIXED_NAMES:
         yield "the control carries the user's name"
 
 

@@ -21,7 +21,7 @@ from tests.property.answers import HOSTS, LACKING, ODD, REALMS, REFUSED, error, 
 from tests.property.conversation import AMD64, RECALLS, Conversation, Talk, Turn
 from tests.property.fuzz import CORPUS, conversation
 from tests.property.laws import broken
-from tests.property.worlds import SECRETS, packed, play, replayed, talk_of, unpacked, world_of
+from tests.property.worlds import NAMES, SECRETS, packed, play, replayed, talk_of, unpacked, world_of
 from validator.credential import Host
 from validator.evidence import Asker, Failure, Party, Step
 from validator.providers.plan import Ask, Auth
@@ -72,7 +72,7 @@ def test_one_answer_to_every_secret_ends_every_conversation_lawfully(host, asker
     secret = SECRETS[host][0]
     for answer in (*ODD, *REFUSED[host], *LACKING[host], *Failure):
         for repository, recall in (("", "cold"), ("team/app", "warm"), ("team/app", "anyone")):
-            talk = Talk(host=host, username="$oauthtoken" if host == "nvcr.io" else "jane", secret=secret, repository=repository, asker=asker,
+            talk = Talk(host=host, username=NAMES.get(host, "jane"), secret=secret, repository=repository, asker=asker,
                         recall=recall, platform=bool(repository))  # fmt: skip
 
             def answering(turns: list[Turn], ask: Ask, request: Request, said: Answer | Failure = answer) -> Answer | Failure:
@@ -99,9 +99,7 @@ def test_a_server_that_says_yes_to_all_is_never_valid_by_its_yes(host):
 
     for asker in (Asker.CHECK, Asker.SWEEP):
         for repository in ("", "team/app"):
-            talk = Talk(
-                host=host, username="$oauthtoken" if host == "nvcr.io" else "jane", secret=SECRETS[host][0], repository=repository, asker=asker
-            )
+            talk = Talk(host=host, username=NAMES.get(host, "jane"), secret=SECRETS[host][0], repository=repository, asker=asker)
             verdict = Conversation(talk, answering).hold().verdict
             assert verdict.outcome is Outcome.UNPROVABLE
             assert verdict.reason in (Reason.ACCEPTS_ANYONE, Reason.PUBLIC_ONLY)

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from tests.property.answers import (
     CONFIG,
+    ECR,
     HOSTS,
     HUB_WRONG,
     LACKING,
@@ -29,7 +30,7 @@ from validator.evidence import Asker, Failure, Party, Step
 from validator.providers.plan import Ask, Auth
 from validator.registry.base import Answer, Request
 
-NAMES: Final = {"nvcr.io": "$oauthtoken"}
+NAMES: Final = {"nvcr.io": "$oauthtoken", "europe-docker.pkg.dev": "_json_key", ECR: "AWS", "rg.fr-par.scw.cloud": "nologin"}
 SECRETS: Final[dict[str, tuple[str, ...]]] = {
     "nvcr.io": (
         "nvapi-" + "Zq3_x-" * 10 + "abcd",
@@ -43,6 +44,14 @@ SECRETS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "registry.gitlab.com": ("glpat-" + "Ab9_" * 5, "gldt-" + "Ab9_" * 5, "just a password"),
     "gitlab.reg.test": ("glpat-" + "Ab9_" * 5, "a password of a directory"),
+    "quay.io": ("0123456789ABCDEFGHIJKLMNOPQRSTUV" * 2, "a person's password"),
+    "harbor.reg.test": ("Ab9_" * 8, "a password of a directory"),
+    "europe-docker.pkg.dev": (
+        json.dumps({"type": "service_account", "private_key": "Ab9/" * 9, "client_email": "laws@example.org"}, indent=1),
+        json.dumps({"type": "external_account", "audience": "Ab9/" * 9}),
+    ),
+    ECR: (base64.b64encode(b'{"payload":"Ab9Ab9Ab9Ab9","expiration":4000000000}').decode(), "Ab9/" * 20),
+    "rg.fr-par.scw.cloud": ("0f8fad5b-d9cb-469f-a165-70867728950e",),
     "reg.test": ('CANARY/9f3c "kestrel" & 17', "glpat-" + "Ab9_" * 5, "sécret §§ of jane"),
 }
 
@@ -82,7 +91,7 @@ def talk_of(random: Random) -> Talk:
     """Somebody's credential at one of the hosts, with or without an image, of any asker."""
     host = random.choice(HOSTS)
     image = random.random() < 0.6
-    username = NAMES.get(host, random.choice(("jane", "jane", "jane", "jane@example.org", "gitlab+deploy-token-7")))
+    username = NAMES.get(host, random.choice(("jane", "jane", "jane", "jane@example.org", "gitlab+deploy-token-7", "team+ci", "robot$a+b")))
     if random.random() < 0.04:
         username = random.choice(("", "a:b", "oauthtoken", "gitlab-ci-token"))
     secret = random.choice(SECRETS[host])

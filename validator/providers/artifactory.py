@@ -65,6 +65,7 @@ ARTIFACTORY: Final = Provider(
         Reason.EXPIRED: "Make a new identity token on the user profile's page of the platform (https://<host>/ui/user_profile) and store it",
         Reason.ACCOUNT_LOCKED: "Nothing to renew: a suspension ends by itself within minutes; an administrator opens a locked account. Find what keeps trying a wrong "
         "password for this name",
+        Reason.UNSAFE_REALM: "If the platform's own host (ORG.jfrog.io for ORG-REPO.jfrog.io) is the login server, the operator lists it: --realm-host HOST",
         Reason.SHORT_LIVED: "Store an identity token without an end, or one that lives for months (https://<host>/ui/user_profile)",
     }),
 )  # fmt: skip

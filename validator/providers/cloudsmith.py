@@ -27,10 +27,12 @@ CLOUDSMITH: Final = Provider(
     title="Cloudsmith",
     hosts=frozenset({Host("docker.cloudsmith.io")}),
     look=look,
+    repeat_at_login=True,
     traits=Traits(
         rows=(
             # it says 401 to a living token that lacks the right, too: with a scope that is no word about the secret
-            Says(row="cloudsmith either", meaning=Meaning.DENIED, reason=Reason.AMBIGUOUS_REFUSAL, steps=frozenset({Step.SCOPED}), statuses=frozenset({401})),
+            Says(row="cloudsmith either", meaning=Meaning.DENIED, reason=Reason.AMBIGUOUS_REFUSAL, steps=frozenset({Step.SCOPED}), statuses=frozenset({401}),
+                 codes=frozenset({"", "UNAUTHORIZED", "DENIED"})),
         ),
     ),
     renew=URL(_PAGE),

@@ -27,6 +27,7 @@ from validator.verdict import Meaning, Outcome, Reason, Says, Traits, row, words
 
 USERNAME: Final = "AWS"
 _LOGINS: Final = frozenset({Step.LOGIN, Step.SCOPED})
+_ERRORS: Final = frozenset({BodyShape.ERRORS, BodyShape.OAUTH})
 _ACCESS_KEY: Final = re.compile(r"A[KS]IA[A-Z0-9]{12,}")
 _WHOLE_LOGIN: Final = base64.b64encode(b"AWS:").decode()[:5]
 _YEAR_2100: Final = 4_102_444_800
@@ -69,9 +70,9 @@ def made_up(random: Random) -> tuple[str, str]:
 
 _ENDED: Final = (
     Says(row="ecr ended", meaning=Meaning.REFUSED, reason=Reason.EXPIRED, steps=_LOGINS, statuses=frozenset({400, 401, 403}),
-         text=words(r"authorization token has expired")),
+         shapes=_ERRORS, text=words(r"authorization token has expired")),
     Says(row="ecr session ended", meaning=Meaning.REFUSED, reason=Reason.REVOKED, steps=_LOGINS, statuses=frozenset({400, 401, 403}),
-         text=words(r"security token included in the request is (invalid|expired)")),
+         shapes=_ERRORS, text=words(r"security token included in the request is (invalid|expired)")),
 )  # fmt: skip
 
 _PAGE: Final = "https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html"
@@ -89,7 +90,7 @@ ECR: Final = Provider(
         rows=(
             *_ENDED,
             Says(row="ecr may not", meaning=Meaning.ALIVE, reason=Reason.NO_PULL_PERMISSION, steps=_LOGINS, statuses=frozenset({403}),
-                 text=words(r"is not authorized to perform: ecr:")),
+                 shapes=_ERRORS, text=words(r"is not authorized to perform: ecr:")),
             Says(row="ecr not authorized", meaning=Meaning.REFUSED, reason=Reason.REFUSED, steps=_LOGINS, statuses=frozenset({401}),
                  shapes=frozenset({BodyShape.TEXT}), text=words(r"^not authorized\b")),
         ),

@@ -168,6 +168,7 @@ GITLAB: Final = Provider(
     ),
     table=_ROWS_OF_403,
     pace=Pace(per_second=2, burst=5, in_flight=2, refused=MappingProxyType({60: 20})),
+    dead_again_days=(7,),  # registries/README.md 8
     introspection=Introspection(
         url=URL("https://gitlab.com"), path="/api/v4/personal_access_tokens/self", method="GET", send="header", header="PRIVATE-TOKEN",
         read=read_opinion, base_of=api_base, of_good_keys=True, first_when_refused=True, per_second=2, burst=5,

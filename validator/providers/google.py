@@ -1,7 +1,8 @@
 """Google Artifact Registry, `REGION-docker.pkg.dev`, and `gcr.io`, which it serves now. Facts: registries/others.md 3.
 
 A no at its token endpoint is a 403 whatever it is about: the words alone tell whether the pair was taken. A third text says
-nothing. Only with a scope is it known to look at a pair, so with an image the scoped login comes first.
+nothing of a key. Only with a scope is it known to look at a pair: with an image the scoped login comes first, and without one
+a no says nothing at all.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ from yarl import URL
 from validator.credential import Host
 from validator.evidence import Step
 from validator.protocol.base import parse_json
+from validator.protocol.errcode import BodyShape
 from validator.providers.base import Provider, Shape, foreign, jwt_end, random_text
 from validator.verdict import Meaning, Outcome, Reason, Says, Traits, row, words
 
 KEY: Final = "_json_key"
 ENCODED_KEY: Final = "_json_key_base64"
 TOKEN: Final = "oauth2accesstoken"
-_LOGINS: Final = frozenset({Step.LOGIN, Step.SCOPED})
+_SCOPED: Final = frozenset({Step.SCOPED})
 _NO: Final = frozenset({401, 403})
+_ERRORS: Final = frozenset({BodyShape.ERRORS, BodyShape.OAUTH})
+_NO_PAGE: Final = frozenset(BodyShape) - {BodyShape.HTML}
+_CODES: Final = frozenset({"", "DENIED", "UNAUTHORIZED", "FORBIDDEN", "UNKNOWN"})
+"""A throttle in a 403 is none of these."""
 
 
 def look(username: str, secret: str) -> Shape:
@@ -96,22 +102,21 @@ GAR: Final = Provider(
     lines_inside=True,
     traits=Traits(
         rows=(
-            Says(row="gar not taken", meaning=Meaning.REFUSED, reason=Reason.REFUSED, steps=_LOGINS, statuses=_NO,
-                 text=words(r"\bunauthenticated requests?\b")),
-            Says(row="gar taken, denied", meaning=Meaning.ADMITTED, reason=Reason.HIDDEN_OR_DENIED, steps=_LOGINS, statuses=frozenset({403}),
-                 text=words(r"\bpermission .{0,3}artifactregistry\.[a-z.]{1,80}.{0,3} denied on resource\b")),
-            # refused by what it says, and yet not certain of a key that lives for years: the table's row below
-            Says(row="gar ended", meaning=Meaning.REFUSED, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGINS, statuses=frozenset({403}),
-                 text=words(r"\bexpired\b")),
-            Says(row="gcr ended", meaning=Meaning.REFUSED, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGINS, statuses=_NO,
-                 text=words(r"unable to access the repository")),
-            # it says itself that it does not say which
-            Says(row="gcr either", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGINS, statuses=_NO,
-                 text=words(r"may have invalid credentials")),
+            # without a scope nobody knows what it looks at: a no there is none to the secret
+            Says(row="gar no scope", meaning=Meaning.DENIED, reason=Reason.AMBIGUOUS_REFUSAL, steps=frozenset({Step.LOGIN}), statuses=_NO,
+                 shapes=_NO_PAGE, codes=_CODES),
+            Says(row="gar not taken", meaning=Meaning.REFUSED, reason=Reason.REFUSED, steps=_SCOPED, statuses=_NO, shapes=_ERRORS, codes=_CODES,
+                 text=words(r"\bunauthenticated requests?\b|no valid credential was supplied")),
+            Says(row="gar taken, denied", meaning=Meaning.ADMITTED, reason=Reason.HIDDEN_OR_DENIED, steps=_SCOPED, statuses=frozenset({403}),
+                 shapes=_ERRORS, codes=_CODES, text=words(r"\bpermission .{0,3}artifactregistry\.[a-z.]{1,80}.{0,3} denied on resource\b")),
+            # a third text, or one that says itself that it does not say which
+            Says(row="gar third text", meaning=Meaning.DENIED, reason=Reason.AMBIGUOUS_REFUSAL, steps=_SCOPED, statuses=_NO, shapes=_NO_PAGE,
+                 codes=_CODES),
         ),
     ),
     table=(
-        row("gar ended", Outcome.UNKNOWN, Reason.AMBIGUOUS_REFUSAL, secret=Meaning.REFUSED, secret_reason=Reason.AMBIGUOUS_REFUSAL, kind_dies_soon=False),
+        # too little against a key that lives for years, enough against what is dead within the hour
+        row("gar third text", Outcome.MISCONFIGURED, Reason.SHORT_LIVED, secret=Meaning.DENIED, kind_dies_soon=True),
         row("gar third text", Outcome.UNKNOWN, Reason.AMBIGUOUS_REFUSAL, secret=Meaning.DENIED),
     ),
     secret_shapes=(re.compile(r"ya29\.[A-Za-z0-9_.-]{16,}"), re.compile(r"-----BEGIN PRIVATE KEY-----[^-]{16,}")),

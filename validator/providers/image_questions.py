@@ -24,6 +24,7 @@ def scoped_login(seen: Seen) -> Ask | bool | None:
         return login(seen, seen.puller, Step.SCOPED)
     # a registry that hands anyone a scoped token may let the pod pull though the secret is dead (Harbor)
     refused = seen.facts.secret in REFUSALS and not seen.plan.provider.traits.scope_blind
+    refused = refused and not (seen.waiting and seen.spent)
     return login(seen, Party.SUBJECT, Step.SCOPED) if refused and seen.evidence.known.scope_accepts_anyone else None
 
 

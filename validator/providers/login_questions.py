@@ -192,9 +192,8 @@ def login_after_scoped(seen: Seen) -> Ask | bool | None:
     logins = seen.made(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT)
     if not logins or seen.scheme != "bearer" or any(e.step is Step.LOGIN for e in logins) or seen.spent:
         return None
-    said = seen.meaning(logins[-1])
-    if said in (Meaning.DENIED, Meaning.BARRED, Meaning.REPOSITORY_MISSING) or (
-        said in REFUSALS and seen.plan.provider.repeat_at_login and not seen.waiting
-    ):
+    said, provider = seen.meaning(logins[-1]), seen.plan.provider
+    unjudged = said in (Meaning.BARRED, Meaning.REPOSITORY_MISSING) or (said is Meaning.DENIED and not provider.scope_first)
+    if unjudged or (said in REFUSALS and provider.repeat_at_login and not seen.waiting):
         return login(seen, Party.SUBJECT)
     return None

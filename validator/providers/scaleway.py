@@ -41,10 +41,14 @@ SCALEWAY: Final = Provider(
     look=look,
     made_up=made_up,
     default_username="nologin",
+    repeat_at_login=True,
     traits=Traits(
         rows=(
             Says(row="scaleway no such repository", meaning=Meaning.REPOSITORY_MISSING, reason=Reason.REPOSITORY_NOT_FOUND,
                  steps=frozenset({Step.SCOPED}), statuses=frozenset({404})),
+            # not known: it may be a no to the repository alone; the login without scope speaks of the secret
+            Says(row="scaleway either", meaning=Meaning.DENIED, reason=Reason.AMBIGUOUS_REFUSAL, steps=frozenset({Step.SCOPED}), statuses=frozenset({401}),
+                 codes=frozenset({"", "UNAUTHORIZED", "DENIED"})),
         ),
     ),
     renew=URL(_KEYS),

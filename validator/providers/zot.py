@@ -33,6 +33,6 @@ ZOT: Final = Provider(
     look=look,
     secret_shapes=(re.compile(r"zak_[A-Za-z0-9_-]{16,}"),),
     advice=MappingProxyType({
-        Reason.REFUSED: "Check the username and store the password again, or an API key of zot (zak_…), which may have ended, with its own username",
+        Reason.REFUSED: "Check the username and store the password again, or, where it is a zot, a new API key (zak_…) with its own username",
     }),
 )  # fmt: skip

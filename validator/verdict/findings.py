@@ -34,6 +34,7 @@ REMEMBERED_S: Final = 86_400.0
 DAY_S: Final = 86_400.0
 
 REFUSALS: Final = frozenset({Meaning.REFUSED, Meaning.BROKEN})
+_THROTTLES: Final = frozenset({Reason.THROTTLED, Reason.ACCOUNT_LOCKED, Reason.ADDRESS_BANNED})
 NO_PULL: Final = frozenset({Meaning.DENIED, Meaning.STALE, *REFUSALS})
 _IMPOSSIBLE_OF_A_MADE_UP_NAME: Final = frozenset(
     {Reason.EXPIRED, Reason.REVOKED, Reason.OWNER_DISABLED, Reason.TOKEN_REQUIRED, Reason.SCOPE_MISSING, Reason.SSO_REQUIRED}
@@ -68,7 +69,7 @@ class Findings:
     fresh: bool = True
     ill: bool = False
     throttled: bool = False
-    """It asked for less a short while ago: a refusal may be that again (6.2 e)."""
+    """It asked for less a short while ago, or at another login of this probe: a refusal may be that again (6.2 e)."""
     opinion: Opinion | None = None
     opinion_why: str = ""
     opinion_control: Control = Control.UNCLEAR
@@ -132,8 +133,9 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
         in_words=in_words,
         past_end=_past_end(evidence),
         fresh=is_fresh(evidence) and not (token and traits.tokens_doubted),
-        throttled=known.throttled,
         ill=known.ill or _signs_of_illness(evidence, traits),
+        throttled=known.throttled
+        or any(r.reason in _THROTTLES for e, r in judged(evidence, traits, Step.LOGIN, Step.SCOPED) if e.status is not None),
         opinion=opinion.opinion if opinion else None,
         opinion_why=opinion.why if opinion else "",
         opinion_control=opinion_control_of(evidence),
