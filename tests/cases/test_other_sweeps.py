@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import structlog
+from pydantic import SecretStr
 
 from tests.cases.rows import case
 from tests.emulated.night import HOST, Night, a_night, answer, holds, said, taken
+from validator.credential import Credential, parse_scope
 from validator.emulator.aws import HOST as ECR
 from validator.emulator.aws import password
 from validator.notifiers.base import Alert
@@ -52,13 +54,13 @@ def as_basic(night: Night, label: str) -> None:
     world.send = send  # type: ignore[method-assign]  # the world of these nights
 
 
-def with_realm(night: Night, path: str, refused: Callable[[], Answer] | None = None) -> None:
-    """Let its registries name a realm of their own at this path; `refused`: how a login is refused there."""
+def with_realm(night: Night, path: str, refused: Callable[[], Answer] | None = None, service: str | None = None) -> None:
+    """Let its registries name a realm of their own at this path; `refused`: how a login is refused there; `service`: else the host."""
     inner = night.world._answer
 
     def said_there(step: str, host: str, who: str, kind: str, secret: str) -> Answer:
         if step == "ping":
-            return answer(401, NO, ("www-authenticate", f'Bearer realm="https://{host}{path}",service="{host}"'))
+            return answer(401, NO, ("www-authenticate", f'Bearer realm="https://{host}{path}",service="{service or host}"'))
         told = inner(step, host, who, kind, secret)
         return refused() if refused is not None and told.status == 401 and step == "login" and kind else told
 
@@ -118,8 +120,9 @@ async def test_what_google_does_not_take_is_confirmed(row, night):
     text = "Unauthenticated request. Unauthenticated requests do not have permission"
     with_realm(night, "/v2/token", lambda: answer(403, {"errors": [{"code": "DENIED", "message": text}]}))
     place = {"registry": "europe-docker.pkg.dev", "username": "someone"}
-    await night.keep("ada", "key", "s1", 200, 401, **place)
-    await night.keep("bob", "other", "s2", 200, **place)
+    night.world.pulls["s1"] = night.world.pulls["s2"] = [200]
+    await night.keep("ada", "key", "s1", 200, 401, **place, proof="europe-docker.pkg.dev/project/repo/app:1")
+    await night.keep("bob", "other", "s2", 200, **place, proof="europe-docker.pkg.dev/project/repo/app:1")
     await night.sweep()
     holds(row, (await night.sweep(after_h=24, wait=False))["key"], "suspect", "none")
     holds(row, (await night.sweep(after_h=24))["key"], "dead", "died")
@@ -164,18 +167,19 @@ async def test_htpasswd_dies_by_a_second_refusal(row, night):
 @case("OTHER-37")
 async def test_a_directory_that_is_down_kills_nobody(row, night):
     as_basic(night, "Authorization Required")
-    for number in range(40):
-        await night.keep(f"user{number}", "key", f"s{number}", 200, 401)
+    night.world.logins |= {f"s{number}": [200, 401] for number in range(40)}
+    scope = parse_scope(HOST)
+    await night.store.put_many([
+        (Credential(user=f"user{number}", name=f"key{number}", scope=scope, username="jane", secret=SecretStr(f"s{number}"), written=HOST), None)
+        for number in range(40)
+    ])  # fmt: skip
     await night.sweep()
     found = await night.sweep(after_h=24)
-    assert night.report is not None
-    rows = night.report.rows
-    for one in rows:
+    for one in found.values():
         row.agrees("credential", said(one))
-    assert ({one.standing.state for one in rows}, len(rows), night.happened) == ({"alive"}, 40, [])
+    assert ({one.standing.state for one in found.values()}, len(found), night.happened) == ({"alive"}, 40, [])
     assert night.shown["registries"][0]["quarantined"] is True
     assert Alert.QUARANTINED in night.told.alerts
-    assert found["key"].standing.outcome == "valid"
 
 
 async def test_artifactory_is_asked_three_times_at_most(night):
@@ -190,3 +194,12 @@ async def test_artifactory_is_asked_three_times_at_most(night):
     asked, told = await nights(night, 20)
     assert sum("login s1" in line for line in asked) == 1
     assert len(told) <= 20 // REMINDED
+
+
+async def test_a_gitlab_is_asked_weekly_about_its_dead(night):
+    with_realm(night, "/jwt/auth", service="container_registry")
+    await night.keep("ada", "key", f"glpat-{'a' * 20}", 200, 401)
+    await night.keep("bob", "other", f"glpat-{'b' * 20}", 200)
+    await night.sweep()
+    asked, _ = await nights(night, 16)
+    assert sum(f"login glpat-{'a' * 20}" in line for line in asked) == 4  # its death by two, then once a week
