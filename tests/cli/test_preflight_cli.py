@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from tests.cases.asking import pass_time
 from tests.cases.running import Cli, cli
 from tests.cases.scripted import BEARER, SECRET, USERNAME, Answers, Say, Scripted, err, image, index, on
 
@@ -171,3 +172,18 @@ async def test_a_late_answer_costs_no_other_image_its_own_and_none_is_waited_for
         assert [one["reason"] for one in result.shown["images"]] == ["deadline"] * 4 + ["public"] * 2
         assert (result.code, result.err) == (3, "")
         assert result.shown["took_ms"] < 4000
+
+
+async def test_a_command_that_ends_between_two_refusals_keeps_the_first(cli: Cli) -> None:
+    """Else each run would cost a refused login, and none would ever say that the key is dead."""
+    cli.pace = {"repeat_after_s": 3, "refused": {60: 100}}
+    async with Scripted(dict(DEAD)) as registry:
+        cli.registries = registry.settings()
+        await keep(cli, registry.host)
+        words = ["preflight", f"{registry.host}/team/app", "--format", "json", "--deadline"]
+        first = await cli.run(*words, "2")
+        assert (first.code, first.shown["images"][0]["reason"], registry.count("T+")) == (3, "ambiguous_refusal", 1)
+        assert first.shown["images"][0]["retry_at"] is not None
+        pass_time(cli, 1, "facts")
+        second = await cli.run(*words, "20")
+        assert (second.code, second.shown["images"][0]["reason"], registry.count("T+")) == (1, "credential_refused", 2)

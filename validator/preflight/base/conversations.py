@@ -19,8 +19,10 @@ from validator.credential import Credential
 from validator.evidence import Asker, Evidence, Party, Step
 from validator.preflight.base.answers import Answer, Answers, Question, answer_of, for_another, is_refusal
 from validator.probe import Inquiry, Probe
+from validator.probe.lessons import Lessons
 from validator.protocol.manifest import Platform
 from validator.providers import Provider, provider_for
+from validator.sealing import Fingerprint
 from validator.verdict import ImageOutcome, ImageVerdict, Meaning, Outcome, Reason, Verdict, decide, read
 from validator.verdict.findings import REFUSALS
 
@@ -193,17 +195,28 @@ class Conversations:
 
     async def _asked(self, gate: _Gate, conversation: Conversation, credential: Credential | None) -> Answer:
         question, probe = conversation.question, self.probe
-        probed = await probe.ask(
-            Inquiry(
-                host=question.host, credential=credential, image=question.image, platform=conversation.platform, asker=Asker.PREFLIGHT,
-                watch=lambda evidence, provider: gate.saw(conversation, evidence, provider, probe.monotonic()),
-            )
+        inquiry = Inquiry(
+            host=question.host, credential=credential, image=question.image, platform=conversation.platform, asker=Asker.PREFLIGHT,
+            watch=lambda evidence, provider: gate.saw(conversation, evidence, provider, probe.monotonic()),
         )  # fmt: skip
+        try:
+            probed = await probe.ask(inquiry)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._remember(conversation))
+            raise
         answer = answer_of(probed, probe.monotonic(), probe.now())
         self.answers.put(question, answer)
         if credential is not None and self.on_accepted is not None and answer.verdict.reason is Reason.CONTROL_MISSING:
             self.on_accepted(credential, question, answer)
         return answer
+
+    async def _remember(self, conversation: Conversation) -> None:
+        """What a conversation that is cut off has learned: a command that ends between two refusals would else never have the first."""
+        evidence, provider, question = conversation.evidence, conversation.provider, conversation.question
+        if evidence is None or provider is None or not question.fingerprint or evidence.last(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT) is None:
+            return
+        lessons, fingerprint = Lessons(self.probe.ledger, question.host), Fingerprint(question.fingerprint)
+        await lessons.remember(evidence, provider, fingerprint, self.probe.now(), proven=False)
 
     def _gate(self, secret: tuple[str, str]) -> _Gate:
         gate = self._gates.setdefault(secret, _Gate())
