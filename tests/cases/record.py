@@ -37,7 +37,7 @@ def reached(reason: str, *, provider: str = "", host: str = "") -> None:
     if not FOLDER or not test:
         return
     file = Path(test.partition("::")[0]).stem
-    vendor = next((name for name in _VENDORS if name in file), "generic")
+    vendor = next((name for name in _VENDORS if name in file), "others" if file.startswith("test_other") else "generic")
     known = provider or (provider_for(Host(host)).key if host else "")
     place = known.removesuffix("-self-managed") if known not in ("", "generic") else vendor
     _reached.add((place, reason, test))

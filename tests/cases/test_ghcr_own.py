@@ -216,7 +216,19 @@ async def test_kept_scopes_serve_without_github(cli: Cli, ghcr: Ghcr) -> None:
     assert (await check(cli, ghcr, "repo_only")).credential == "insufficient (scope_missing)"
     ghcr.api.switch(outage="503")
     assert (await check(cli, ghcr, "repo_only")).credential == "insufficient (scope_missing)"
-    assert ghcr.count(path="/user") == 1
+    assert ghcr.count(path="/user", status=200) == 1
+
+
+async def test_a_scope_that_was_added_counts_at_once(cli: Cli, ghcr: Ghcr) -> None:
+    """GitHub lets scopes be added to a token that keeps its text, as the advice says."""
+    assert (await check(cli, ghcr, "repo_only")).credential == "insufficient (scope_missing)"
+    ghcr.change("repo_only", scopes=("repo", "read:packages"))
+    probed = await asked(cli, "ghcr.io", "octo", ghcr.secret("repo_only"), "ghcr.io/octo/app:1", asker=Asker.PREFLIGHT)
+    assert probed.verdict.outcome != "insufficient", "what it has just read it may read"
+    assert said_of_image(probed.verdict) == PULLS
+    assert (await check(cli, ghcr, "repo_only")).credential == VALID
+    assert (await check(cli, ghcr, "repo_only", "octo/app:1")).credential == PROVEN
+    assert ghcr.count(path="/user") == 2, "a good one is asked about once in seven days"
 
 
 async def test_no_more_than_five_bad_tokens_a_quarter_of_an_hour(cli: Cli, ghcr: Ghcr) -> None:

@@ -61,10 +61,14 @@ def _may_pull(seen: Seen, party: Party) -> bool:
 
 
 def good_opinion(seen: Seen) -> Ask | bool | None:
-    """What the vendor tells of a good key (scopes, end), now and then; never where somebody waits for an image alone."""
+    """What the vendor tells of a good key (scopes, end), now and then; never where somebody waits for an image alone.
+
+    Of one that lacked scopes it is asked each time: they are added to a token that keeps its text.
+    """
     about = seen.plan.provider.introspection
     wanted = about is not None and about.of_good_keys and seen.facts.secret is Meaning.ACCEPTED
-    if not wanted or seen.evidence.known.opinion is not None or seen.evidence.subject.asker is Asker.PREFLIGHT:
+    known = seen.evidence.known.opinion is not None and not seen.facts.scopes_lack
+    if not wanted or known or seen.evidence.subject.asker is Asker.PREFLIGHT:
         return None
     return opinion(seen, Party.SUBJECT)
 

@@ -102,11 +102,13 @@ def _doubted(evidence: Evidence, traits: Traits, refused: list[Exchange]) -> Con
 
 def opinion_of(evidence: Evidence) -> OpinionSeen | None:
     """The vendor's own word on the secret: asked in this probe, else the ledger's of the last days; None if never."""
-    asked = evidence.last(Step.OPINION, party=Party.SUBJECT)
-    if asked is not None:
-        # asked and not heard is not the same as switched off
-        return asked.opinion or OpinionSeen(opinion=Opinion.SILENT)
-    return evidence.known.opinion
+    asked, kept = evidence.last(Step.OPINION, party=Party.SUBJECT), evidence.known.opinion
+    if asked is None:
+        return kept
+    # asked and not heard is not the same as switched off; but what was heard of a key that is still let in stands
+    told = asked.opinion or OpinionSeen(opinion=Opinion.SILENT)
+    let_in = not any(e.authorized and e.status in (401, 403) for e in evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT))
+    return kept if told.opinion is Opinion.SILENT and kept is not None and let_in else told
 
 
 def opinion_control_of(evidence: Evidence) -> Control:

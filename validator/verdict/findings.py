@@ -139,7 +139,7 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
         opinion=opinion.opinion if opinion else None,
         opinion_why=opinion.why if opinion else "",
         opinion_control=opinion_control_of(evidence),
-        scopes_lack=_scopes_lack(evidence, traits),
+        scopes_lack=_scopes_lack(evidence, traits, pull),
         kind_never_pulls=subject.kind in traits.kinds_that_never_pull or (opinion is not None and opinion.kind in traits.kinds_that_never_pull),
         kind_dies_soon=subject.short_lived or subject.kind in traits.kinds_that_die_soon,
         control=control_of_login(evidence, traits),
@@ -257,8 +257,10 @@ def _past_end(evidence: Evidence) -> bool:
     return ends is not None and bool(asked) and asked[-1].at >= ends.timestamp()
 
 
-def _scopes_lack(evidence: Evidence, traits: Traits) -> bool | None:
+def _scopes_lack(evidence: Evidence, traits: Traits, pull: Reading) -> bool | None:
     opinion = opinion_of(evidence)
+    if opinion is evidence.known.opinion and pull.meaning is Meaning.READABLE:
+        return None  # what was told days ago is disproved: scopes are given to a token that keeps its text
     if opinion is None or opinion.opinion is not Opinion.KNOWS or opinion.scopes is None or not traits.scopes_that_pull:
         return None
     return not traits.scopes_that_pull & set(opinion.scopes)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from validator.credential import SecretKind
-from validator.evidence import Control, Evidence, Failure, Opinion, Party, Step
+from validator.evidence import Control, Evidence, Failure, Opinion
 from validator.verdict.base import Hint, Level, Outcome, Reason, Verdict
 from validator.verdict.controls import opinion_of
 from validator.verdict.findings import NO_PULL, REFUSALS, REPEAT_AFTER_S, Findings, find, refusals_of
@@ -197,6 +197,5 @@ def _retry_after(evidence: Evidence, verdict: Verdict, traits: Traits) -> float 
 def _expires_at(evidence: Evidence) -> datetime | None:
     if evidence.subject.expires_at is not None:
         return evidence.subject.expires_at
-    opinion = evidence.last(Step.OPINION, party=Party.SUBJECT)
-    seen = opinion.opinion if opinion is not None else evidence.known.opinion
-    return seen.expires_at if seen is not None else None
+    opinion = opinion_of(evidence)
+    return opinion.expires_at if opinion is not None else None
