@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 from yarl import URL
 
+from tests.cases.asking import pass_time
 from tests.cases.rows import Row, case
 from tests.cases.running import Cli, Result
 from tests.cases.scripted import BEARER, REPOSITORY, SECRET, USERNAME, Answers, Say, Scripted, err, html, tok
@@ -238,11 +239,7 @@ async def test_a_403_twice_apart_is_a_login_that_is_denied(row: Row, cli: Cli) -
     async with Scripted({"L+": [tok(), err("DENIED", 403)]}) as registry:
         assert (await ask(cli, registry)).credential == "valid (login_accepted)"
         assert (await ask(cli, registry)).credential == "unknown (ambiguous_refusal)"
-        import sqlite3
-
-        with sqlite3.connect(cli.home / "validator.db") as database:
-            database.execute("UPDATE facts SET denied_at = datetime(denied_at, '-1 hour')")
-        database.close()
+        pass_time(cli, 60)
         row.holds(await ask(cli, registry))
 
 

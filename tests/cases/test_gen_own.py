@@ -204,3 +204,28 @@ async def test_a_dead_pair_is_refused_once_or_twice(asker: Asker, most: int, cli
             probed = await asked(cli, "reg.test", *plain.login("dead"), f"reg.test/{image}" if image else None, asker=asker)
             assert said(probed.verdict) == "invalid (refused)"
             assert len(plain.refused_logins) == most
+
+
+async def test_a_403_of_before_an_acceptance_is_forgotten(cli: Cli) -> None:
+    """Denied once, let in, denied once more: that is once, not twice apart."""
+    denied = err("DENIED", 403)
+    async with Scripted({"L+": [tok(), denied, tok(), denied, denied]}) as registry:
+        cli.registries = registry.settings()
+        looks = (
+            "valid (login_accepted)",
+            "unknown (ambiguous_refusal)",
+            "valid (login_accepted)",
+            "unknown (ambiguous_refusal)",
+            "insufficient (login_denied)",
+        )
+        for wanted in looks:
+            assert (await cli.check(registry.host, USERNAME, SECRET)).credential == wanted
+            pass_time(cli, 30)
+
+
+async def test_a_403_of_long_ago_is_forgotten(cli: Cli) -> None:
+    async with Scripted({"L+": [tok(), err("DENIED", 403)]}) as registry:
+        cli.registries = registry.settings()
+        for days, wanted in ((0, "valid (login_accepted)"), (1, "unknown (ambiguous_refusal)"), (9, "unknown (ambiguous_refusal)")):
+            pass_time(cli, days * 24 * 60) if days else None
+            assert (await cli.check(registry.host, USERNAME, SECRET)).credential == wanted

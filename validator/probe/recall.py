@@ -25,6 +25,7 @@ from validator.verdict import Reason
 ILL_FOR: Final = timedelta(minutes=15)
 ANONYMOUS_FRESH: Final = timedelta(hours=24)
 OPINION_FRESH: Final = timedelta(days=7)
+DENIED_FOR: Final = timedelta(days=8)
 ENDS_SOON: Final = timedelta(days=30)
 
 
@@ -150,8 +151,11 @@ def _age(at: datetime | None, now: datetime) -> float | None:
 
 
 def _denied(facts: FingerprintFacts | None, now: datetime, wait_s: float) -> float | None:
-    age = _age(facts.denied_at, now) if facts is not None else None
-    return age if age is not None and age >= wait_s else None
+    """How long ago a login was denied to it: apart from now, and nothing accepted since; asked weekly, it counts once more."""
+    if facts is None or facts.denied_at is None or (facts.accepted_at is not None and facts.accepted_at >= facts.denied_at):
+        return None
+    age = _age(facts.denied_at, now)
+    return age if age is not None and wait_s <= age <= DENIED_FOR.total_seconds() else None
 
 
 def _opinion(facts: FingerprintFacts | None, now: datetime) -> OpinionSeen | None:
