@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -215,6 +216,10 @@ async def test_a_token_that_is_the_username_too_is_not_shown(cli: Cli) -> None:
             result = await cli.run("check", ocean.registry_host, "-u", token, "--secret-stdin", *arguments, stdin=token)
             assert result.code == 0
             assert token not in result.out + result.err
+        odd = "a-docker-configs-token-of-no-form"
+        ocean.add(replace(ocean.accounts["good"], secret=odd))
+        asked_once = await cli.run("check", ocean.registry_host, "-u", odd, "--secret-stdin", "--format", "json", stdin=odd)
+        assert (asked_once.shown["username"], asked_once.shown["verdict"], odd in asked_once.out + asked_once.err) == ("***", "valid", False)
         bad = await cli.run("check", "a b", "-u", token, "--secret-stdin", "--format", "json", stdin=token)
         assert token not in bad.out + bad.err
 

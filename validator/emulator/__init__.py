@@ -3,6 +3,9 @@
 `python -m validator.emulator` runs them alone. Each knows accounts, keys and repositories in states, and no test case
 and no verdict; it imports nothing of `validator.protocol`, because one misreading on both sides would prove nothing.
 
+Beside these are `plain` (any registry's generic ways, with presets such as Harbor's and Gitea's), `quay`, `google`, `aws`, `azure`,
+`artifactory`, `clouds` and `hostile`, which the command does not start.
+
 `EMULATED` holds the classes of the vendors in the order in which they are started; it and each class by its name are
 imported when they are first asked for.
 """

@@ -43,6 +43,7 @@ ACR: Final = Provider(
     host_form=re.compile(r"[a-z0-9-]+\.azurecr\.(io|cn|us|de)"),
     look=look,
     made_up=made_up,
+    nodes_bring=True,
     pull_401_twice=True,  # random 401s for good tokens are on record
     traits=Traits(
         rows=(

@@ -139,6 +139,8 @@ class Provider:
     """With an image the scoped login is made first: without a scope the token endpoint may look at nothing."""
     lines_inside: bool = False
     """A secret may hold line ends: it may be a whole file."""
+    nodes_bring: bool = False
+    """Its cloud's nodes may bring credentials of their own: an image that no stored key matches is not denied for it."""
     metered: bool = False
     """A GET of a manifest costs a pull of somebody's quota."""
     pull_401_twice: bool = False

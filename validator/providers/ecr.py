@@ -86,6 +86,7 @@ ECR: Final = Provider(
     ),
     look=look,
     made_up=made_up,
+    nodes_bring=True,
     traits=Traits(
         rows=(
             *_ENDED,
@@ -119,6 +120,7 @@ ECR_PUBLIC: Final = replace(
     title="Amazon ECR Public",
     hosts=frozenset({Host("public.ecr.aws")}),
     host_form=None,
+    nodes_bring=False,
     traits=Traits(
         rows=(
             *_ENDED,

@@ -100,6 +100,7 @@ GAR: Final = Provider(
     made_up=made_up,
     scope_first=True,
     lines_inside=True,
+    nodes_bring=True,
     traits=Traits(
         rows=(
             # without a scope nobody knows what it looks at: a no there is none to the secret

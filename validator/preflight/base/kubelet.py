@@ -5,7 +5,6 @@ registries/README.md 3.3 and 6.4.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
@@ -15,17 +14,12 @@ from validator.config import AuthsKey
 from validator.credential import DOCKER_HUB, Host, UnreadableRegistry, canonical_host, kubelet_order
 from validator.preflight.base.values import Held, Stored, Tried
 from validator.protocol.reference import Reference
+from validator.providers import provider_for
 from validator.stores.base import BrokenPullSecret
 from validator.verdict import Hint, ImageOutcome, ImageVerdict, Outcome, Reason
 
 PULLED: Final = frozenset({Reason.PULL_OK, Reason.PUBLIC, Reason.PLATFORM_MISSING, Reason.PLATFORM_MISMATCH, Reason.UNSUPPORTED_MANIFEST})
 """The registry handed the manifest out: a kubelet tries no further key."""
-
-_NODES_BRING: Final = re.compile(
-    r"[0-9]{12}\.dkr\.ecr[a-z0-9.-]*\.amazonaws\.com(\.cn)?"
-    r"|([a-z0-9-]+\.)?gcr\.io|[a-z0-9-]+-docker\.pkg\.dev|[a-z0-9-]+\.azurecr\.io"
-)
-"""Hosts whose clouds give their nodes credentials of their own (registries/others.md G12)."""
 
 
 def combine(tried: Sequence[Tried]) -> tuple[ImageVerdict, str | None]:
@@ -50,7 +44,7 @@ def combine(tried: Sequence[Tried]) -> tuple[ImageVerdict, str | None]:
 
 def without_key(image: ImageVerdict, host: str) -> ImageVerdict:
     """What an anonymous answer means where no stored key matches: the nodes of some clouds pull all the same."""
-    if image.reason is Reason.NO_CREDENTIAL and _NODES_BRING.fullmatch(host):
+    if image.reason is Reason.NO_CREDENTIAL and provider_for(Host(host)).nodes_bring:
         return replace(image, outcome=ImageOutcome.UNKNOWN, reason=Reason.NODE_CREDENTIALS_POSSIBLE)
     return image
 
