@@ -71,6 +71,11 @@ async def test_check_shows_no_secret(script: dict[str, Say], cli: Cli) -> None:
     assert_sealed(cli.home)
 
 
+def workflow(image: str, key: str) -> str:
+    """A workflow that hands `key` to its task."""
+    return f"version: 2\nworkflow:\n  tasks:\n  - name: a\n    image: {image}\n    environment:\n      KEY: {key}\n"
+
+
 def assert_sealed(home: Path) -> None:
     """No file of the store holds the secret in clear."""
     files = [path for path in home.rglob("*") if path.is_file()]
@@ -129,6 +134,12 @@ async def test_stored_credentials_show_no_secret(cli: Cli, tmp_path: Path) -> No
             (["credential", "import", "-"], json.dumps({"user": "u", "name": "n", **pair}) + "\n"),
             (["preflight", f"{registry.host}/team/app:1", "--format", "json"], ""),
             (["preflight", f"{registry.host}/team/app:1", "--user", "u"], ""),
+            (["preflight", f"{registry.host}/team/app:1", "--user", "u", "--format", "junit"], ""),
+            (["preflight", f"{registry.host}/team/app:1", "--user", "u", "--format", "sarif"], ""),
+            (["preflight", "--workflow", "-", "--set", f"key={CANARY}"], workflow(f"{registry.host}/team/app:1", "{{ key }}")),
+            (["preflight", "--workflow", "-", "--set-string", f"key={CANARY}"], workflow(f"{registry.host}/team/app:1", "{{ key | nothing }}")),
+            (["preflight", "--workflow", "-"], workflow(f"{registry.host}/team/app:1", CANARY)),
+            (["preflight", "--workflow", "-"], workflow(f"{registry.host}/team/app:1", f"{CANARY}: [")),
             (["credential", "delete", "one"], ""),
         ]
         for words, stdin in runs:
