@@ -174,7 +174,7 @@ def program() -> Callable[[str], str]:
         if path is None and os.environ.get("CI") == "true":
             pytest.fail(f"{name} is not installed, and CI=true skips nothing; .ci/run installs it")
         if path is None:
-            pytest.skip(f"{name} is not installed (Debian: docker-registry, skopeo, apache2-utils for htpasswd)")
+            pytest.skip(f"{name} is not installed (Debian: docker-registry, skopeo, nginx-light, apache2-utils for htpasswd)")
         return path
 
     return found

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 from tests.cases.rows import Row, case
 from tests.registry_real.conftest import PASSWORD, Checked, Checker, basic, basic_auth
 from tests.registry_real.images import Pusher
-from tests.registry_real.servers import ISSUER, SERVICE, DockerRegistry, TokenServer
+from tests.registry_real.servers import ISSUER, SERVICE, DockerRegistry, TokenServer, free_port
 
 pytestmark = pytest.mark.xdist_group("registry_real")
 
@@ -77,6 +80,75 @@ def test_a_password_file_that_cannot_be_read(
         statuses = [one["status"] for one in done.shown["evidence"] if one["step"] == "login"]
         assert (done.shown["verdict"], set(statuses)) == ("unknown", {400})
     assert row.allowed("credential") == frozenset({"unknown (registry_ill)"})  # where the ping itself gets the 400: test_other_plain
+
+
+FRONT = """{user}daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log stderr;
+events {{ worker_connections 64; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ auth_basic "Restricted"; auth_basic_user_file {folder}/users; proxy_pass {to}; proxy_set_header Authorization ""; }}
+    }}
+}}
+"""
+
+
+@pytest.fixture
+def front(program: Callable[[str], str], open_registry: DockerRegistry, tmp_path: Path) -> Iterator[str]:
+    """nginx with `auth_basic` before a registry without logins; `HOST:PORT` of the front."""
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    line = subprocess.run([program("htpasswd"), "-nbm", "alice", PASSWORD], capture_output=True, text=True, check=True, timeout=20)
+    (folder / "users").write_text(line.stdout)
+    for _ in range(3):
+        port = free_port()
+        (folder / "nginx.conf").write_text(
+            FRONT.format(user="user root;\n" if os.geteuid() == 0 else "", folder=folder, port=port, to=open_registry.base)
+        )
+        with (folder / "log").open("wb") as log:
+            running = subprocess.Popen([program("nginx"), "-p", folder, "-c", folder / "nginx.conf"], stdout=log, stderr=log)
+        if answers(port, running):
+            break
+    else:
+        raise AssertionError((folder / "log").read_text())
+    yield f"127.0.0.1:{port}"
+    running.terminate()
+    running.wait(10)
+
+
+def answers(port: int, running: subprocess.Popen[bytes]) -> bool:
+    """Wait until something listens there, or the program has ended."""
+    for _ in range(500):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return True
+        except OSError:
+            pass
+        try:
+            running.wait(0.02)
+            return False
+        except subprocess.TimeoutExpired:
+            continue
+    return False
+
+
+@case("OTHER-34")
+def test_nginx_before_a_registry(row: Row, check: Checker, front: str) -> None:
+    way = ("--plain-http", front, "--allow-private", front)
+    dead = check(front, "alice", "wrong-horse-staple", *way)
+    agrees(row, dead)
+    assert [one["status"] for one in dead.shown["evidence"]] == [401, 401, 401]  # the ping, the login, its repeat: HTML each time
+
+
+def test_nginx_lets_a_good_pair_through(check: Checker, front: str) -> None:
+    good = check(front, "alice", PASSWORD, "--plain-http", front, "--allow-private", front, "--image", f"{front}/public/app:1")
+    assert (good.shown["verdict"], good.shown["reason"], good.shown["image"]["outcome"]) == ("valid", "pull_proven", "pullable")
 
 
 def test_silly_takes_any_authorization(check: Checker, started: Callable[..., DockerRegistry], tokens: TokenServer) -> None:
