@@ -46,6 +46,7 @@ def options(words: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--deadline", type=float, default=1.0, help="seconds, with a registry that hangs")
     parser.add_argument("--requests", type=int, default=10_000, help="requests after which nothing may be left over")
     parser.add_argument("--settles", type=float, default=30, help="seconds for idle connections to end, before files are counted")
+    parser.add_argument("--default-pace", action="store_true", help="the pace that a registry without a name is asked at, as shipped")
     parser.add_argument("--in-process", action="store_true", help="without the service around it")
     return parser.parse_args(words)
 
@@ -53,7 +54,8 @@ def options(words: list[str] | None = None) -> argparse.Namespace:
 async def measure(asked: argparse.Namespace) -> tuple[list[str], dict[str, Any]]:
     """All parts, one after the other: lines for people, and the figures."""
     opener: Opener = in_process if asked.in_process else over_http
-    async with site() as of:
+    pace: dict[str, Any] = {} if asked.default_pace else PACE
+    async with site(pace) as of:
         colds = Colds(of)
         for _ in range(asked.rounds - 1):
             async with opener(of) as service:
@@ -68,7 +70,7 @@ async def measure(asked: argparse.Namespace) -> tuple[list[str], dict[str, Any]]
             async with in_process(of) as service:
                 left = replace(left, tasks=(await left_over(of, service, asked.requests, asked.settles)).tasks)
     first = colds.all()
-    head = f"{'in process' if asked.in_process else 'validator serve'}: {IMAGES} images over {REGISTRIES} registries, {DELAY_MS} ms each way; pace {PACE}"
+    head = f"{'in process' if asked.in_process else 'validator serve'}: {IMAGES} images over {REGISTRIES} registries, {DELAY_MS} ms each way; pace {pace or 'as shipped'}"
     return [head, *lines(first, steady, same, late, left)], figures(first, steady, same, late, left)
 
 

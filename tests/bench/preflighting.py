@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from asyncio.subprocess import PIPE
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from pydantic import SecretStr
 
 from tests.bench.registries import USERNAME
 from validator.app import open_app
-from validator.config import RegistrySettings, Settings
+from validator.config import Pace, RegistrySettings, Settings
 from validator.config.base import HostName
 from validator.credential import Credential, parse_scope
 from validator.preflight import Preflight, Wanted, foretelling_text_json
@@ -53,6 +53,7 @@ class Site:
     secrets: tuple[str, ...]
     control: int
     session: aiohttp.ClientSession
+    pace: Mapping[str, Any]
 
     async def tell(self, path: str) -> dict[str, Any]:
         """Ask the control port."""
@@ -73,16 +74,17 @@ class Site:
         ]  # fmt: skip
 
     def settings(self, folder: Path) -> Settings:
-        """With a new store in `folder`, and the wide pace."""
-        said = {HostName(host): RegistrySettings(plain_http=True, allow_private=True, realm_hosts=(host,), pace=PACE) for host in self.hosts}  # type: ignore[arg-type]  # pydantic reads the mapping
+        """With a new store in `folder`."""
+        pace = Pace(**self.pace)
+        said = {HostName(host): RegistrySettings(plain_http=True, allow_private=True, realm_hosts=(host,), pace=pace) for host in self.hosts}
         return Settings(store=SecretStr(f"sqlite:///{folder / 'bench.db'}"), key_file=folder / "bench.key", registries=said)
 
 
 @asynccontextmanager
-async def site(delay_ms: int = DELAY_MS) -> AsyncIterator[Site]:
-    """The registries in a process of their own."""
+async def site(pace: Mapping[str, Any]) -> AsyncIterator[Site]:
+    """The registries in a process of their own, to be asked at this pace; an empty one is the provider's."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.registries", str(REGISTRIES + 1), str(delay_ms), stdin=PIPE, stdout=PIPE
+        sys.executable, "-m", "tests.bench.registries", str(REGISTRIES + 1), str(DELAY_MS), stdin=PIPE, stdout=PIPE
     )  # fmt: skip
     assert process.stdin is not None
     assert process.stdout is not None
@@ -90,7 +92,7 @@ async def site(delay_ms: int = DELAY_MS) -> AsyncIterator[Site]:
         said = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
         hosts, secrets = (tuple(one[name] for one in said["registries"]) for name in ("host", "secret"))
         async with aiohttp.ClientSession() as session:
-            yield Site(hosts, secrets, said["control"], session)
+            yield Site(hosts, secrets, said["control"], session, pace)
     finally:
         process.stdin.close()
         try:

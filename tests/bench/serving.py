@@ -21,7 +21,7 @@ import aiohttp
 import yaml
 from typer.testing import CliRunner
 
-from tests.bench.preflighting import DEADLINE_S, PACE, READY, Site
+from tests.bench.preflighting import DEADLINE_S, READY, Site
 from tests.bench.registries import USERNAME
 from validator.cli import app
 
@@ -78,7 +78,7 @@ async def over_http(of: Site) -> AsyncIterator[OverHttp]:
     with tempfile.TemporaryDirectory(prefix="validator-bench-") as name:
         folder, port = Path(name), _free_port()
         config = folder / "validator.yaml"
-        registry = {"plain_http": True, "allow_private": True, "pace": PACE}
+        registry = {"plain_http": True, "allow_private": True, "pace": dict(of.pace)}
         settings = {
             "store": f"sqlite:///{folder / 'bench.db'}", "key_file": str(folder / "bench.key"), "api": {"port": port, "per_second": 10_000, "burst": 10_000},
             "registries": {host: {**registry, "realm_hosts": [host]} for host in of.hosts},
