@@ -182,13 +182,13 @@ async def _proxy(net: Led | None) -> AsyncIterator[str]:
             method, target, _ = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")[0].split(" ")
             host, _, port = target.rpartition(":")
             answers = names.get(host, [[]])
-            addresses = answers[-1] if isinstance(answers[-1], list | tuple) else []
-            led = places.get((addresses[0], int(port))) if method == "CONNECT" and addresses else None
-            if not isinstance(led, int):
+            addresses = answers[-1] if isinstance(answers[-1], list | tuple) and method == "CONNECT" else []
+            led = [place for address in addresses if isinstance(place := places.get((address, int(port))), int)]
+            if not led:
                 writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
                 writer.close()
                 return
-            there, back = await asyncio.open_connection("127.0.0.1", led)
+            there, back = await asyncio.open_connection("127.0.0.1", led[-1])  # a dead one comes first
             ends.append(back)
             writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
             await asyncio.gather(_pump(reader, back), _pump(there, writer))

@@ -18,7 +18,7 @@ from validator.providers import provider_for
 
 FOLDER: Final = os.environ.get("CASES_SAID", "")
 ROW: Final = re.compile(r"\b([A-Z]+-\d\d)(?=[\]-])")
-_VENDORS: Final = ("ngc", "dockerhub", "ghcr", "gitlab")
+_VENDORS: Final = {"NGC": "ngc", "HUB": "dockerhub", "GHCR": "ghcr", "GITLAB": "gitlab", "OTHER": "others"}
 
 _said: list[dict[str, Any]] = []
 _reached: set[tuple[str, str, str]] = set()
@@ -29,15 +29,17 @@ def said(row: str, at: int, subject: str, answer: str, peers: Mapping[str, str])
     """`answer` was said of a row's situation `at`, of "credential" or "image"; other checkers said what `peers` tells."""
     if FOLDER:
         _said.append({"id": row, "at": at, "subject": subject, "said": answer, "peers": dict(peers)})
+        reached(answer.partition("(")[2].rstrip(")"))
 
 
 def reached(reason: str, *, provider: str = "", host: str = "") -> None:
-    """The running test met `reason`; at which registry is told by the provider, the host, or the test's own file."""
+    """The running test met `reason`; at which registry is told by the provider, the host, its row, or its file."""
     test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
     if not FOLDER or not test:
         return
-    file = Path(test.partition("::")[0]).stem
-    vendor = next((name for name in _VENDORS if name in file), "others" if file.startswith("test_other") else "generic")
+    file, row = Path(test.partition("::")[0]).stem, ROW.search(test.partition("[")[2])
+    by_file = next((name for name in _VENDORS.values() if name in file), "others" if file.startswith("test_other") else "generic")
+    vendor = _VENDORS.get(row[1].partition("-")[0], "generic") if row is not None else by_file
     known = provider or (provider_for(Host(host)).key if host else "")
     place = known.removesuffix("-self-managed") if known not in ("", "generic") else vendor
     _reached.add((place, reason, test))

@@ -105,7 +105,8 @@ class Cli:
         place = urlsplit(str(said["endpoint"])) if "endpoint" in said else urlsplit(f"{'http' if said.get('plain_http') else 'https'}://{host}")
         if place.scheme == "http" and place.hostname == "127.0.0.1":
             return peers.Way(place.netloc)
-        if place.scheme == "https" and self.net is not None and place.hostname in self.net.names:
+        proxied = "proxy" in self.more.get("network", {})
+        if place.scheme == "https" and self.net is not None and place.hostname in self.net.names and not proxied:
             host_of, _, named = arguments[arguments.index("--ca-file") + 1].rpartition("=") if "--ca-file" in arguments else ("", "", "")
             if host_of and "--realm-host" not in arguments:
                 named = ""  # not for the realm: other programs know no such thing

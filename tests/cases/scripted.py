@@ -112,6 +112,7 @@ class Scripted:
     port: int = 0
     realm_port: int = 0
     tokens: dict[str, str] = field(default_factory=dict)
+    _turns: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     _runners: list[web.AppRunner] = field(default_factory=list)
 
     async def __aenter__(self) -> Scripted:
@@ -185,6 +186,12 @@ class Scripted:
         if self.refuse_unknown and step in ("L!", "T!") and self._is_control(request):
             return self._response(err("UNAUTHORIZED"), step)
         said = self.script.get(step, self.script.get(step.replace("G", "H")) or DEFAULTS.get(step) or DEFAULTS.get(step.replace("G", "H")))
+        agent = request.headers.get("User-Agent", "")
+        if isinstance(said, list) and not agent.startswith("validator/"):
+            # other programs have turns of their own, and take none of ours
+            at = self._turns[agent, step, id(said)]
+            self._turns[agent, step, id(said)] += 1
+            said = said[min(at, len(said) - 1)]
         say = said.pop(0) if isinstance(said, list) and len(said) > 1 else said[0] if isinstance(said, list) else said
         assert say is not None, f"the script says nothing for {step}"
         await asyncio.sleep(say.delay_s)

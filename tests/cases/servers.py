@@ -128,6 +128,7 @@ class Site(Hostile):
         super().__init__({**usual(realm), **(scripted or {})})
         self.secret = secret
         self.asked_of: list[Asked] = []
+        self._turns: dict[tuple[str, str, int], int] = {}
         self._ends: list[asyncio.StreamWriter] = []
 
     @property
@@ -172,10 +173,20 @@ class Site(Hostile):
         await asyncio.sleep(0)
 
     def _next(self, request: WireRequest) -> Script:
-        for name in (request.path, self.step(request)):
-            if (queue := self._scripts.get(name)) is not None:
-                return queue.popleft() if len(queue) > 1 else queue[0]
+        step = self.step(request)
+        for name in (step, request.path) if step.startswith("V") else (request.path, step):
+            if (queue := self._scripts.get(name)) is None:
+                continue
+            if not (request.value("user-agent") or "").startswith("validator/"):
+                return queue[self._turn(request.value("user-agent") or "", name, len(queue))]
+            return queue.popleft() if len(queue) > 1 else queue[0]
         return refused(404, "NAME_UNKNOWN", "no script for this step")
+
+    def _turn(self, agent: str, name: str, answers: int) -> int:
+        """Which answer is this one's: other programs have turns of their own, and take none of ours."""
+        at = self._turns.get((agent, name, answers), 0)
+        self._turns[agent, name, answers] = at + 1
+        return min(at, answers - 1)
 
     def _record(self, request: WireRequest, connection: int) -> None:
         super()._record(request, connection)

@@ -55,7 +55,7 @@ LOGINS: Final[dict[str, list[Answers]]] = {
     "GEN-07": [{"L+": err("UNAUTHORIZED"), "L!": tok()}],
     "GEN-08": [{"L!": tok()}],
     "GEN-09": [{"L!": Say(503)}],
-    "GEN-10": [{"L+": Say(body={"access_token": "x"})}],
+    "GEN-10": [{"L+": tok("access_token")}],
     "GEN-12": [{"L+": Say(body=body)} for body in BLANK],
     "GEN-13": [
         {"L+": tok(expires_in=odd, issued_at=when)} for odd, when in ((0, "rubbish"), (-1, "2999-01-01T00:00:00Z"), ("300", None), (10**18, 7))
