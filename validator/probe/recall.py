@@ -152,7 +152,7 @@ def _age(at: datetime | None, now: datetime) -> float | None:
 
 def _denied(facts: FingerprintFacts | None, now: datetime, wait_s: float) -> float | None:
     """How long ago a login was denied to it: apart from now, and nothing accepted since; asked weekly, it counts once more."""
-    if facts is None or facts.denied_at is None or (facts.accepted_at is not None and facts.accepted_at >= facts.denied_at):
+    if facts is None or facts.denied_at is None or (facts.accepted_at is not None and facts.accepted_at > facts.denied_at):
         return None
     age = _age(facts.denied_at, now)
     return age if age is not None and wait_s <= age <= DENIED_FOR.total_seconds() else None
