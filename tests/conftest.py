@@ -32,6 +32,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy import Connection
 
 from validator.ledger import engine
+from validator.providers import image_questions, login_questions
 
 DIALLED: Final[list[str]] = []
 """Addresses outside this machine that somebody tried since the test began."""
@@ -163,6 +164,19 @@ def made_in_one_go(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPat
     """The revisions run once a process; the tests that are about them run them each time."""
     if request.path.stem not in ("test_migrations", "test_engine"):
         monkeypatch.setattr(engine, "upgrade", _upgrade_as_before)
+
+
+WAITS: Final = {
+    f"{module.__name__}.{name}": getattr(module, name) for module, name in ((login_questions, "PING_AGAIN_S"), (image_questions, "FRESH_TOKEN_S"))
+}
+"""The waits of a conversation that no setting shortens, as they are."""
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A registry that is looked at twice, and a token that is got anew, are two seconds apart; here a moment, for dozens of tests come to it."""
+    for name in WAITS:
+        monkeypatch.setattr(name, 0.02)
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,11 @@ from tests.cases.running import Cli
 from tests.cases.scripted import BEARER, REPOSITORY, SECRET, USERNAME, Answers, Say, Scripted, err, tok
 from tests.cases.servers import page, reply
 from tests.cases.test_net_names import no_name, remember_no_name
+from tests.conftest import WAITS
 from validator.emulator import Ghcr
 from validator.emulator.plain import HARBOR, HTPASSWD, ZOT, Plain
 from validator.evidence import Asker
+from validator.providers import Pace
 
 OPEN_FOR_BEARER: Final[Answers] = {"P0": Say(body={}), "P+": err("UNAUTHORIZED", demand=BEARER), "P!": err("UNAUTHORIZED", demand=BEARER)}
 
@@ -229,3 +231,9 @@ async def test_a_403_of_long_ago_is_forgotten(cli: Cli) -> None:
         for days, wanted in ((0, "valid (login_accepted)"), (1, "unknown (ambiguous_refusal)"), (9, "unknown (ambiguous_refusal)")):
             pass_time(cli, days * 24 * 60) if days else None
             assert (await cli.check(registry.host, USERNAME, SECRET)).credential == wanted
+
+
+def test_the_waits_that_tests_shorten_are_two_seconds() -> None:
+    """The notes' "404 twice, 2 s apart" and "again after 2 s"."""
+    assert set(WAITS.values()) == {2.0}
+    assert Pace().repeat_after_s == 3.0
