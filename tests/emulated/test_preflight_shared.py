@@ -178,13 +178,13 @@ async def test_what_is_late_goes_on_and_answers_the_next(cli: Cli) -> None:
 
 
 async def test_nothing_is_left_when_it_closes(cli: Cli) -> None:
-    before = asyncio.all_tasks()
+    before = _our_tasks()
     async with Scripted({"H0": later(image()[0], 1.5)}) as registry:
         async with opened(cli, registry) as (preflight, _):
             await ask(preflight, f"{registry.host}/team/app", deadline_s=0.1)
             assert len(preflight.conversations.running) == 1
         assert preflight.conversations.running == {}
-    assert {task for task in asyncio.all_tasks() - before if not task.done()} == set()
+    assert _our_tasks() == before
 
 
 async def test_nobody_waiting_for_a_minute_ends_a_conversation(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
