@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import shutil
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,6 +67,8 @@ class World:
     logins: dict[str, list[Said]] = field(default_factory=dict)
     pulls: dict[str, list[Said]] = field(default_factory=lambda: {"nobody": [401]})
     anonymous: list[Said] = field(default_factory=lambda: [200])
+    anyone: bool = False
+    """Every secret is accepted, made-up ones, too."""
     seen: list[str] = field(default_factory=list)
     on: Callable[[str], Any] | None = None
 
@@ -90,7 +94,7 @@ class World:
             said = taken(self.pulls.get(who, [200])) if kind else 401
             kind_of = ("content-type", "application/vnd.oci.image.manifest.v1+json")
             return answer(said, {}, kind_of) if said == 200 else answer(said, {"errors": [{"code": "DENIED", "message": "no"}]})
-        said = taken(self.anonymous) if not kind else taken(self.logins.get(secret, [401]))
+        said = taken(self.anonymous) if not kind else 200 if self.anyone else taken(self.logins.get(secret, [401]))
         return answer(said, {"token": f"token-of-{who}"} if said == 200 else {"errors": [{"code": "UNAUTHORIZED", "message": "no"}]})
 
     def count(self, what: str) -> int:
@@ -105,6 +109,7 @@ def taken(said: list[Said]) -> Said:
 def answer(status: Said, body: object, *headers: tuple[str, str]) -> Answer:
     if isinstance(status, Failure):
         raise NetworkFault(status)
+    headers = (*headers, ("retry-after", "600")) if status == 429 else headers
     given = headers if any(name == "content-type" for name, _ in headers) else (("content-type", "application/json"), *headers)
     return Answer(status=status, headers=given, body=json.dumps(body).encode(), encoding=None, ms=1.0)
 
@@ -208,7 +213,7 @@ class Night:
         ledger = self.opened.ledger
         channels = Channels(self.channels or {"told": self.told}, {"told": self.told})
         teller = Teller(ledger, self.settings, channels, Letters(ledger, self.store, self.settings), lambda: self.clock.wall, self.clock.sleep)
-        return Sweep(self.probe, ledger, self.store, teller, f"night {self.sweeps}", told)
+        return Sweep(self.probe, ledger, self.store, teller, f"night {self.sweeps} in {ledger_name(self)}", told)
 
     async def sweep(self, *, after_h: float = 0.0, **options: Any) -> dict[str, Row]:
         """One sweep, `after_h` hours later; its rows by name. What was told is of this sweep alone."""
@@ -230,6 +235,13 @@ class Night:
         """(user, name, what) of every line that users were told of."""
         return [(digest.user, line.name, line.happened) for digest in self.told.digests for line in digest.lines]
 
+    def as_killed(self, home: Path) -> None:
+        """What a `kill -9` now would leave on the disk, in `home`: a copy of the database and its key."""
+        home.mkdir()
+        with closing(sqlite3.connect(self.opened.database.path)) as origin, closing(sqlite3.connect(home / "validator.db")) as copy:
+            origin.backup(copy)
+        shutil.copy(self.opened.database.path.with_name("master.key"), home / "master.key")
+
     async def asked(self, name: str, user: str = "ada") -> Credential:
         """The stored credential."""
         found = await self.store.get(user, name)
@@ -244,14 +256,16 @@ class Night:
 
 @asynccontextmanager
 async def a_night(home: Path, **settings: Any) -> AsyncIterator[Night]:
-    """A night whose registries are quick; `settings` are the sweep's, `notices` those, and `registries` over what each host has."""
+    """A night whose registries are quick; `settings` are the sweep's, `notices` those, and `registries` over what each host has.
+
+    `world` and `clock` are another night's, whose database lies in `home`.
+    """
     registries = {
         host: {**said, "pace": {**QUICK, **said.get("pace", {})}} for host, said in {HOST: {}, "*": {}, **settings.pop("registries", {})}.items()
     }
-    told = settings.pop("notices", {})
+    told, world, clock = settings.pop("notices", {}), settings.pop("world", None) or World(), settings.pop("clock", None) or Clock()
     given = Settings.model_validate({"registries": registries, "notices": told, "sweep": {"fresh_s": 0, **settings}})
     async with open_embedded(home / "validator.db", home / "master.key") as opened:
-        clock, world = Clock(), World()
         probe = Probe(
             transport=world, ledger=opened.ledger, fingerprinter=opened.keys.fingerprinter, settings=given, now=lambda: clock.wall,
             monotonic=lambda: clock.ticks, sleep=clock.sleep, random=Random(1),
@@ -260,6 +274,11 @@ async def a_night(home: Path, **settings: Any) -> AsyncIterator[Night]:
         if given.notices.urls:
             night.channels = (await channels_of(given.notices)).users
         yield night
+
+
+def ledger_name(night: Night) -> str:
+    """The folder of its database: sweeps of another one have other names."""
+    return night.opened.database.path.parent.name
 
 
 def said(row: Row) -> str:

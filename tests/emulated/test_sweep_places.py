@@ -1,0 +1,102 @@
+"""A lane within what its registry bears: a throttle, places in the failure budget, a control that there is no place for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from tests.cases.rows import case
+from tests.emulated.night import HOST, Night, a_night, holds, said
+from validator.ledger.budgets import BudgetClass, Reservation
+
+Nights = Callable[..., AbstractAsyncContextManager[Night]]
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Nights:
+    return lambda **settings: a_night(tmp_path, **settings)
+
+
+async def spend(night: Night, places: int, kind: BudgetClass) -> None:
+    """Refused logins of somebody else's."""
+    budgets, now = night.opened.ledger.budgets, night.clock.wall
+    for _ in range(places):
+        place = await budgets.reserve(HOST, name=None, budget_class=kind, windows={}, username_windows={}, now=now, first_ever=False)
+        assert isinstance(place, Reservation)
+        await budgets.settle(place, True, now=now)
+
+
+@case("SWEEP-30")
+async def test_a_throttled_lane_sleeps_and_goes_on_and_others_do_not_wait(row, nights):
+    async with nights() as night:
+        for one in range(4):
+            await night.keep("ada", f"key{one}", f"s{one}", 200, registry=f"{HOST}/p{one}", username=f"n{one}")
+        await night.keep("ada", "there", "s9", 200, registry="other.test")
+        await night.sweep()
+        night.clock.pass_by(24 * 3600)
+        night.world.seen.clear()
+        night.clock.slept.clear()
+        throttled: list[str] = []
+
+        def throttle(line: str) -> None:
+            if line.startswith(f"{HOST} login s") and not throttled:
+                throttled.append(line.rpartition(" ")[2])
+                night.world.logins[throttled[0]] = [429, 200]
+
+        night.world.on = throttle
+        found = await night.told_of(await night.job().run())
+        name = throttled[0].replace("s", "key")
+        row.agrees("credential", said(found[name]))
+        assert found[name].plan.state == "alive"
+        assert {said(one) for one in found.values() if one.plan.name != name} == {"valid (login_accepted)"}
+        long = [seconds for seconds in night.clock.slept if seconds > 100]
+        assert [round(seconds) for seconds in long] == [600], "once, not again and again"
+        assert night.world.count("login s") == 5
+
+
+@case("SWEEP-34")
+async def test_without_room_for_a_control_nothing_is_proven_and_nothing_moves(row, nights):
+    async with nights(registries={HOST: {"pace": {"refused": {3600: 4}}}}) as night:
+        await night.keep("ada", "key", "s1", 200)
+        await night.sweep()
+        night.clock.pass_by(25 * 3600)
+        await spend(night, 3, BudgetClass.FORMER)
+        found = await night.sweep()
+        holds(row, found["key"], "alive", "none")
+        assert (night.happened, night.world.count("login control")) == ([], 0)
+        found = await night.sweep(after_h=2)
+        assert said(found["key"]) == "valid (login_accepted)"
+        assert night.world.count("login control") == 1
+
+
+@case("SWEEP-35")
+async def test_the_dead_ones_quarter_is_not_the_good_ones(row, nights):
+    async with nights(registries={HOST: {"pace": {"refused": {3600: 8}}}}) as night:
+        await night.keep("ada", "dead", "s1", 401, registry=f"{HOST}/a", username="n1")
+        await night.keep("ada", "good", "s2", 200, registry=f"{HOST}/b", username="n2")
+        await night.sweep()
+        night.clock.pass_by(24 * 3600)
+        await spend(night, 2, BudgetClass.DEAD)
+        found = await night.sweep()
+        row.agrees("credential", said(found["dead"]), 0)
+        row.agrees("credential", said(found["good"]), 1)
+        assert (found["dead"].plan.state, night.world.count("login s1")) == ("dead", 0)
+
+
+@case("SWEEP-36")
+async def test_two_never_take_the_last_place(row, nights):
+    async with nights(wait_s=60, registries={HOST: {"pace": {"refused": {3600: 4}, "in_flight": 2}}}) as night:
+        for one in range(3):
+            await night.keep("ada", f"key{one}", f"s{one}", 200, registry=f"{HOST}/p{one}", username=f"n{one}")
+        assert {said(found) for found in (await night.sweep()).values()} == {"valid (login_accepted)"}
+        night.world.logins |= {"s1": [401], "s2": [401]}
+        night.clock.pass_by(23 * 3600)  # the control is fresh
+        await spend(night, 3, BudgetClass.FORMER)
+        found = await night.sweep(wait=False)
+        said_of = sorted((said(found["key1"]), said(found["key2"])))
+        assert said_of[0] == "invalid (refused)"
+        row.agrees("credential", said_of[1])
+        assert night.world.count("login s1") + night.world.count("login s2") == 1
