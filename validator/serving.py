@@ -15,6 +15,8 @@ from validator.metrics import Metrics
 from validator.preflight import Preflight
 from validator.providers import PROVIDERS
 from validator.sweep import Sweep
+from validator.sweep.base.times import Schedule
+from validator.sweep.schedule import Nightly
 from validator.telling import Teller
 
 
@@ -35,6 +37,7 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
         async with (
             _sending(teller),
             Sweeping(lambda name: _sweep(app, teller, name), app.probe.now, metrics.sweeping.set) as sweeping,
+            _by_schedule(app, sweeping),
         ):
             yield House(
                 settings=settings, ledger=opened.ledger, store=opened.store, fingerprinter=opened.fingerprinter, probe=app.probe, preflight=preflight,
@@ -54,6 +57,24 @@ async def _sending(teller: Teller) -> AsyncIterator[None]:
         teller.stop.set()
         sender.cancel()
         await tasks.__aexit__(None, None, None)  # what ended the block goes on as it is, not as a group of one
+
+
+@asynccontextmanager
+async def _by_schedule(app: App, sweeping: Sweeping) -> AsyncIterator[None]:
+    """While this is open, the nightly sweep is run when it is due."""
+    said = app.settings.sweep
+    if said.schedule is None:
+        yield
+        return
+    nightly = Nightly(app.opened.ledger, Schedule(said.schedule, said.timezone), app.probe.now, app.probe.sleep, sweeping.by_schedule)
+    tasks = asyncio.TaskGroup()
+    await tasks.__aenter__()
+    waiting = tasks.create_task(nightly.forever())
+    try:
+        yield
+    finally:
+        waiting.cancel()
+        await tasks.__aexit__(None, None, None)
 
 
 def _sweep(app: App, teller: Teller, name: str) -> Sweep:

@@ -139,6 +139,7 @@ def opening(tmp_path: Path, blank: Path) -> Open:
             "key_file": folder / "master.key",
             "registries": hosts,
             "api": {"port": 0, **(api or {})},
+            "sweep": {"schedule": None},
         }
         settings = Settings.model_validate({**said, **more})
         async with AsyncExitStack() as stack:

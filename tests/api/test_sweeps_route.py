@@ -108,3 +108,34 @@ async def test_a_fault_of_a_sweep_is_its_state_and_not_the_services_end(service:
         await asyncio.sleep(0.01)
     answer = await service.post("/v1/sweeps", {}, token)
     assert (answer.status, answer.kind) == (503, "not_ready"), "it cannot begin"
+
+
+async def test_what_the_schedule_runs_is_one_of_everything_and_waits_for_no_other(opening: Open) -> None:
+    async with Scripted(dict(HONEST)) as registry, opening(registries=registry.settings()) as service:
+        await service.keep("ann", "key", registry.host)
+        await service.keep("bob", "key", registry.host)
+        assert await service.house.sweeping.by_schedule()
+        [sweep] = await service.house.ledger.sweeps.newest()
+        assert (sweep.finished_at is not None, sweep.filters.user, await service.house.ledger.plans.totals(sweep.id)) == (True, None, {"valid": 2})
+    async with Scripted({**HONEST, "L+": Say(200, delay_s=30)}) as registry, opening(registries=registry.settings()) as service:
+        await service.keep("ann", "other", registry.host)
+        await service.post("/v1/sweeps", {}, await service.token("admin"))
+        assert not await service.house.sweeping.by_schedule()
+        service.house.sweeping.stop()
+
+
+async def test_a_service_goes_on_by_itself_with_what_was_cut_off(opening: Open) -> None:
+    async with Scripted({**HONEST, "L+": Say(200, delay_s=30)}) as registry:
+        async with opening(registries=registry.settings(), sweep={"schedule": "0 0 1 1 *"}) as service:
+            await service.keep("ann", "key", registry.host)
+            token = await service.token("admin")
+            while await service.house.ledger.schedules.taken("sweep") is None:
+                await asyncio.sleep(0.01)
+            name = (await service.post("/v1/sweeps", {}, token)).body["sweep"]
+            while not registry.count("L+"):
+                await asyncio.sleep(0.01)
+            folder = Path(service.house.ledger._database.path).parent
+        del registry.script["L+"]
+        said = {"store": f"sqlite:///{folder}/validator.db", "key_file": folder / "master.key", "sweep": {"schedule": "0 0 1 1 *"}}
+        async with opening(registries=registry.settings(), **said) as again:
+            assert (await ended(again, token, name))["state"] == "finished"

@@ -90,9 +90,9 @@ async def test_a_killed_sweep_goes_on_and_asks_nobody_twice(row, night, tmp_path
         assert after.report is not None
         assert after.report.resumed
         assert len(found) == NUMBER
-        assert {name: one.plan.state for name, one in found.items()} == {
-            f"key{n}": "dead" if n in DEAD else "alive" for n in range(NUMBER)
-        }, "every status is right"
+        assert {name: one.plan.state for name, one in found.items()} == {f"key{n}": "dead" if n in DEAD else "alive" for n in range(NUMBER)}, (
+            "every status is right"
+        )
         assert sorted(after.happened) == sorted((f"u{n}", f"key{n}", "died") for n in DEAD)
         asked = first + second
         assert max(asked[f"s{n}"] for n in range(NUMBER) if n not in DEAD) <= 2, "one more at most: what was under way"
@@ -179,7 +179,9 @@ async def test_the_order_is_shuffled_and_the_same_after_a_restart(night, tmp_pat
 @case("SWEEP-23")
 async def test_of_two_at_once_one_waits_and_then_asks_only_what_is_not_fresh(row, tmp_path, monkeypatch):
     monkeypatch.setattr("validator.sweep.ASK_AGAIN_S", 0.0)  # who looks again and again would move the clock of both
-    async with a_night(tmp_path, registries={HOST: {"pace": {"confirm_after_s": 20, "refused": {60: 1000}}}}) as night:  # a virtual clock renews no hold
+    async with a_night(
+        tmp_path, registries={HOST: {"pace": {"confirm_after_s": 20, "refused": {60: 1000}}}}
+    ) as night:  # a virtual clock renews no hold
         await keep_many(night)
         await night.sweep()
         night.clock.pass_by(24 * 3600)
@@ -257,5 +259,3 @@ async def test_only_a_quarantined_lane_can_be_released(night):
     with pytest.raises(UsageError, match="not in quarantine"):
         await night.job().run(registry=HOST, release=True)
     assert night.world.seen == []
-
-

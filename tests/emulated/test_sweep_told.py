@@ -76,7 +76,7 @@ async def test_a_registry_that_takes_anyone_tonight_kills_nobody(row, night):
 async def test_a_row_of_another_registry_is_untouched_by_a_silence(night):
     await night.keep("ada", "here", "s1", 200, DOWN)
     await night.keep("ada", "there", "s2", 200, registry="other.test")
-    await night.sweep()
+    found = await night.sweep()
     for _ in range(8):
         found = await night.sweep(after_h=24)
     assert (said(found["there"]), HOST in str(found["here"].plan)) == ("valid (login_accepted)", True)

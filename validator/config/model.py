@@ -147,9 +147,12 @@ class Preflight(Section):
 
 
 class Sweep(Section):
-    """When every credential is asked, and when a dead one is asked again (days after its last refusal); how long what happened is kept."""
+    """When every credential is asked, and when a dead one is asked again (days after its last refusal); how long what happened is kept.
 
-    schedule: Schedule = "0 2 * * *"
+    `schedule` None: the service runs none, something else calls `validator sweep`.
+    """
+
+    schedule: Schedule | None = "0 2 * * *"
     timezone: Zone = "UTC"
     fresh_s: SecondsOrZero = 14400
     wait_s: SecondsOrZero = 1800

@@ -12,12 +12,20 @@ from validator.sweep.base.times import Schedule
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu"]
 EXPRESSIONS = ["0 2 * * *", "30 2 * * *", "*/15 * * * *", "0 * * * *", "15 3 * * 0", "0 0 1 * *", "59 1 * * MON-FRI", "30 1,2,3 * * *"]
-INSTANTS = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))
+CHANGES = [
+    datetime(2026, 3, 29, 1, tzinfo=UTC),
+    datetime(2026, 10, 25, 1, tzinfo=UTC),
+    datetime(2026, 3, 8, 7, tzinfo=UTC),
+    datetime(2026, 4, 4, 15, tzinfo=UTC),
+]
+NEAR = st.builds(lambda at, minutes: at + timedelta(minutes=minutes), st.sampled_from(CHANGES), st.integers(-240, 240))
+INSTANTS = NEAR | st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))
 
 NEXT = {
     "tomorrow": ("0 2 * * *", "UTC", "2026-11-23T02:00:00+00:00", "2026-11-24T02:00:00+00:00"),
     "in a zone": ("0 2 * * *", "Europe/Berlin", "2026-11-23T02:00:00+00:00", "2026-11-24T01:00:00+00:00"),
     "a night without that hour": ("30 2 * * *", "Europe/Berlin", "2026-03-29T00:00:00+00:00", "2026-03-29T01:00:00+00:00"),
+    "in the second of two equal hours": ("30 2 * * *", "Europe/Berlin", "2026-10-25T01:00:00+00:00", "2026-10-26T01:30:00+00:00"),
     "a night that has it twice: once": ("30 2 * * *", "Europe/Berlin", "2026-10-25T00:31:00+00:00", "2026-10-26T01:30:00+00:00"),
 }
 

@@ -27,6 +27,7 @@ class Sweeping:
     failed: set[str] = field(default_factory=set)
     """Sweeps that ended by an error here, and not by a word."""
     _job: Sweep | None = None
+    _idle: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: asyncio.TaskGroup = field(default_factory=asyncio.TaskGroup)
 
     async def __aenter__(self) -> Sweeping:
@@ -42,11 +43,21 @@ class Sweeping:
         if self._job is not None:
             self._job.stop()
 
+    async def by_schedule(self) -> bool:
+        """One of everything, to its end; False if another runs here, or it could not begin."""
+        try:
+            await self.start(user=None, registry=None, wait=True)
+        except Problem:
+            return False
+        await self._idle.wait()
+        return True
+
     async def start(self, *, user: str | None, registry: Host | None, wait: bool) -> str:
         """Begin one, or go on with one that was cut off; its name in the ledger. Raises 409 while another runs, 503 if it cannot begin."""
         if self._job is not None:
             raise Problem(Kind.CONFLICT, "A sweep is under way here; start the next one when it has ended.")
         begun: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._idle.clear()
         job = self._job = self.make(f"{self.now():%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:6]}")
         job.begun = begun.set_result
         self._tasks.create_task(self._run(job, begun, user, registry, wait=wait))
@@ -71,6 +82,7 @@ class Sweeping:
                 log.error("fault_caught", sweep_id=name, fault=type(error).__name__)
         finally:
             self._job = None
+            self._idle.set()
             self.marked(False)
             if not begun.done():
                 begun.set_result("")

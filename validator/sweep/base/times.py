@@ -24,11 +24,13 @@ class Schedule:
 
     def next_at(self, after: datetime) -> datetime:
         """The first instant after `after` (aware) at which it is due, in UTC."""
-        return _utc(next(CronSim(self.expression, self._local(after))))
+        times = CronSim(self.expression, self._local(after))
+        return next(due for due in map(_utc, times) if due > after)  # in the second of two equal hours it reads the first again
 
     def last_at(self, at: datetime) -> datetime:
         """The last instant up to `at` (aware) at which it was due, in UTC."""
-        back = _utc(next(CronSim(self.expression, self._local(at + _SECOND), reverse=True)))
+        times = CronSim(self.expression, self._local(at + _SECOND), reverse=True)
+        back = next(due for due in map(_utc, times) if due <= at)
         while (following := self.next_at(back)) <= at:  # backwards, a night that has an hour twice is read otherwise
             back = following
         return back
