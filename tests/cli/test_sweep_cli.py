@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import sys
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
@@ -235,3 +236,60 @@ async def test_a_stored_name_writes_nothing_into_the_terminal(cli):
             database.execute("UPDATE credentials SET name = 'evil' || char(27) || '[31m'")
         database.close()
         assert "\x1b" not in (await cli.run("sweep")).out
+
+
+async def test_a_sweep_is_written_for_build_systems(cli):
+    cli.pace = dict(QUICK)
+    async with Scripted({"L+": err("UNAUTHORIZED"), "L0": tok()}) as registry:
+        cli.registries = registry.settings()
+        await keep(cli, "ada", "dead", registry.host)
+        result = await cli.run("sweep", "--format", "junit")
+        root = ElementTree.fromstring(result.out)
+        assert (result.code, root.get("tests"), root.get("failures"), root.get("skipped")) == (0, "1", "1", "0")
+        [case] = root.iter("testcase")
+        assert (case.get("classname"), case.get("name")) == (registry.host, "ada/dead")
+        sarif = json.loads((await cli.run("sweep", "--format", "sarif")).out)
+        [found] = sarif["runs"][0]["results"]
+        assert (found["ruleId"], found["level"]) == ("refused", "error")
+        assert SECRET not in result.out + json.dumps(sarif)
+
+
+async def test_a_lane_that_is_not_in_quarantine_cannot_be_released(cli):
+    async with Scripted({}) as registry:
+        cli.registries = registry.settings()
+        await keep(cli, "ada", "good", registry.host)
+        result = await cli.run("sweep", "--release", registry.host)
+        assert (result.code, result.out, registry.seen) == (2, "", [])
+        assert "not in quarantine" in result.err
+        assert (await cli.run("sweep", "--release", registry.host, "--user", "ada")).code == 2
+
+
+async def test_what_is_killed_goes_on_with_the_next_command(cli):
+    async with Scripted({"L+": Say(body={}, token="token", delay_s=30)}) as registry:
+        cli.registries = registry.settings()
+        await keep(cli, "ada", "one", registry.host)
+        running = await started(cli, "sweep", stderr=asyncio.subprocess.DEVNULL)
+        async with asyncio.timeout(40):
+            while not registry.count("L+"):
+                await asyncio.sleep(0.02)
+        running.kill()
+        await running.wait()
+        del registry.script["L+"]
+        result = await cli.run("sweep", "--format", "json")
+    assert (result.code, result.shown["totals"]) == (0, {"valid": 1})
+    assert "went on with the sweep of" in result.err, "at once: the process that held it is seen to have ended"
+
+
+async def test_a_large_sweep_shows_what_somebody_has_to_look_at(cli, monkeypatch):
+    monkeypatch.setattr("validator.cli.base.written.ALL", 1)
+    async with Scripted({}) as registry:
+        cli.registries = registry.settings()
+        await keep(cli, "ada", "good", registry.host)
+        await keep(cli, "bob", "blank", registry.host, "another")
+        with sqlite3.connect(cli.home / "validator.db") as database:
+            database.execute("UPDATE credentials SET secret = 'x.y.z' WHERE name = 'blank'")
+        database.close()
+        out = (await cli.run("sweep")).out
+    assert "blank" in out
+    assert "good" not in out
+    assert "2 credentials; what is not listed is as it was" in out

@@ -14,6 +14,7 @@ from validator.cli.base.running import Command, fail
 from validator.cli.check import check
 from validator.cli.credential import credential
 from validator.cli.demo import demo
+from validator.cli.explain import explain
 from validator.cli.notices import notices
 from validator.cli.preflight import preflight
 from validator.cli.serve import serve
@@ -53,6 +54,7 @@ app.add_typer(credential, name="credential")
 app.command(cls=Command)(preflight)
 app.command(cls=Command)(sweep)
 app.command(cls=Command)(status)
+app.command(cls=Command)(explain)
 app.command(cls=Command)(serve)
 app.add_typer(token, name="token")
 app.add_typer(user, name="user")
