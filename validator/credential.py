@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final, NewType, TypeVar
 
 from pydantic import SecretStr
@@ -157,6 +158,7 @@ def kubelet_order(entries: Iterable[tuple[str, Held]], image: str) -> tuple[Held
     return tuple(held for hit in hits for key, held in keys if key == hit)
 
 
+@lru_cache(maxsize=1024)
 def never_matches(written: str, scope: RegistryScope) -> bool:
     """True if a kubelet that finds `written` as a key uses it for none of the images of `scope`, as they are commonly written.
 

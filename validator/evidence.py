@@ -7,11 +7,11 @@ credential (and one image), in order, with its subject and what was known. It ho
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from yarl import URL
 
@@ -270,14 +270,16 @@ class Evidence:
     subject: Subject
     known: Known = NOTHING_KNOWN
     exchanges: tuple[Exchange, ...] = ()
+    worked_out: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What pure functions made of it: asked once more, they need not make it again."""
 
     def plus(self, exchange: Exchange) -> Evidence:
         """The same with one more exchange at the end."""
-        return replace(self, exchanges=(*self.exchanges, exchange))
+        return Evidence(self.subject, self.known, (*self.exchanges, exchange))
 
     def of(self, *steps: Step, party: Party | None = None) -> tuple[Exchange, ...]:
         """The exchanges at these steps, of `party` if one is given, in order."""
-        return tuple(e for e in self.exchanges if e.step in steps and (party is None or e.party is party))
+        return tuple([e for e in self.exchanges if e.step in steps and (party is None or e.party is party)])
 
     def last(self, *steps: Step, party: Party | None = None) -> Exchange | None:
         """The latest of them, or None."""
@@ -289,12 +291,18 @@ class Evidence:
 
         Only answers to requests without Authorization count (registries/README.md 6.2).
         """
+        found: tuple[Demand | None, float] | None = self.worked_out.get("challenged")
+        if found is None:
+            found = self.worked_out["challenged"] = self._challenged()
+        return found
+
+    def _challenged(self) -> tuple[Demand | None, float]:
+        if not self.exchanges:
+            return self.known.challenge, self.known.challenge_age_s
         fresh = [
             e for e in self.exchanges if e.demand is not None and e.party is Party.ANONYMOUS and not e.authorized and e.step in (Step.PING, Step.PULL)
         ]
         pinged = [e for e in fresh if e.step is Step.PING] or fresh
         if pinged:
             return pinged[-1].demand, max(0.0, self.exchanges[-1].at - pinged[-1].at)
-        started = self.exchanges[0].at if self.exchanges else 0.0
-        ended = self.exchanges[-1].at if self.exchanges else 0.0
-        return self.known.challenge, self.known.challenge_age_s + ended - started
+        return self.known.challenge, self.known.challenge_age_s + self.exchanges[-1].at - self.exchanges[0].at

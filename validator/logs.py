@@ -131,14 +131,43 @@ _ASSIGNED: Final = re.compile(r"(?i)\b((?:password|passwd|secret|access_token|ap
 _CONTROL: Final = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}  # a tab and a line end stay
 
 _NO_WORD: Final = 12
-known_secrets: ContextVar[frozenset[SecretStr]] = ContextVar("known_secrets", default=frozenset())
-"""The forms of the secrets that are in use right now, in this task and those that it starts."""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._~-]+")
+"""Characters that quoting for URLs, JSON, Python and HTML leaves as they are."""
+
+
+class Hidden:
+    """The secrets that are in use right now. Their forms are worked out when the first text is looked at: most probes show none."""
+
+    __slots__ = ("_before", "_forms", "_secret", "_username")
+
+    def __init__(self, before: Hidden | None = None, secret: SecretStr | None = None, username: str = "") -> None:
+        self._before = before
+        self._secret = secret
+        self._username = username
+        self._forms: tuple[SecretStr, ...] | None = None
+
+    def __bool__(self) -> bool:
+        return self._secret is not None
+
+    def forms(self) -> tuple[SecretStr, ...]:
+        """Every form of every one of them, the longest first."""
+        if self._forms is None:
+            own = _forms(self._secret.get_secret_value(), self._username) if self._secret is not None else set()
+            before = self._before.forms() if self._before is not None else ()
+            known = {form.get_secret_value() for form in before}
+            made = [*before, *(SecretStr(form) for form in own - known)]
+            self._forms = tuple(sorted(made, key=len, reverse=True))
+        return self._forms
+
+
+known_secrets: ContextVar[Hidden] = ContextVar("known_secrets", default=Hidden())  # noqa: B039  # it never changes
+"""The secrets that are in use right now, in this task and those that it starts."""
 
 
 @contextmanager
 def hiding(secret: SecretStr, username: str = "") -> Iterator[None]:
     """While this is open, `mask` and the logs hide `secret` in every form of `_forms`; may be nested."""
-    reset = known_secrets.set(known_secrets.get() | {SecretStr(form) for form in _forms(secret.get_secret_value(), username)})
+    reset = known_secrets.set(Hidden(known_secrets.get(), secret, username))
     try:
         yield
     finally:
@@ -147,8 +176,9 @@ def hiding(secret: SecretStr, username: str = "") -> Iterator[None]:
 
 def hide_too(secret: SecretStr, username: str = "") -> None:
     """Hides `secret` as well until the `hiding` around this ends; where none is open, nothing: it would never end."""
-    if known_secrets.get():
-        known_secrets.set(known_secrets.get() | {SecretStr(form) for form in _forms(secret.get_secret_value(), username)})
+    known = known_secrets.get()
+    if known:
+        known_secrets.set(Hidden(known, secret, username))
 
 
 def _forms(secret: str, username: str) -> set[str]:
@@ -161,9 +191,11 @@ def _forms(secret: str, username: str) -> set[str]:
         basic = f"{username}:{text}".encode("utf-8", "surrogatepass")
         for encoded in (encode(value).decode() for encode in (b64encode, urlsafe_b64encode) for value in (raw, basic)):
             forms |= {encoded, encoded.rstrip("=")}
-        quoted = (quote(raw, safe=""), quote(raw), quote_plus(raw))
-        forms |= {text, *quoted, *(re.sub("%..", lambda code: code[0].lower(), form) for form in quoted)}
-        forms |= {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1], html.escape(text)}
+        forms.add(text)
+        if _PLAIN.fullmatch(text) is None:
+            quoted = (quote(raw, safe=""), quote(raw), quote_plus(raw))
+            forms |= {*quoted, *(re.sub("%..", lambda code: code[0].lower(), form) for form in quoted)}
+            forms |= {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1], html.escape(text)}
     return forms
 
 
@@ -172,8 +204,19 @@ def mask(text: str, shapes: Sequence[re.Pattern[str]] = SHAPES) -> str:
 
     Total, and the same again when applied twice. What is left may still be anybody's text: escape it for its channel.
     """
-    for form in sorted((form.get_secret_value() for form in known_secrets.get()), key=len, reverse=True):
+    return mask_shapes(mask_known(text), shapes)
+
+
+def mask_known(text: str) -> str:
+    """`text` without any secret that is known (`hiding`)."""
+    for hidden in known_secrets.get().forms():
+        form = hidden.get_secret_value()
         text = text.replace(form, MASK) if len(form) >= 4 else re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", MASK, text)
+    return text
+
+
+def mask_shapes(text: str, shapes: Sequence[re.Pattern[str]] = SHAPES) -> str:
+    """`text` without what looks like a secret: the same for the same text, whatever is known."""
     if "://" in text:
         text = _URL_IN_TEXT.sub(lambda url: _QUERY_VALUE.sub(_shown_value, _USERINFO.sub(f"{MASK}@", url[0])), text)
     for shape in shapes:
@@ -187,7 +230,7 @@ def _masked(found: re.Match[str]) -> str:
 
 def holds_secret(text: str) -> bool:
     """True if a secret that is known (`hiding`) stands in `text`; forms so short that a word may be one are not looked for."""
-    return any(len(form) >= _NO_WORD and form.get_secret_value() in text for form in known_secrets.get())
+    return any(len(form) >= _NO_WORD and form.get_secret_value() in text for form in known_secrets.get().forms())
 
 
 def _shown_value(pair: re.Match[str]) -> str:

@@ -233,6 +233,9 @@ def _header(token: str) -> dict[str, Any]:
     return header
 
 
+_NAMES: Final = 1024
+
+
 class Fingerprinter:
     """Names secrets by HMAC under a key of its own, so that equal ones are known as equal without being kept."""
 
@@ -240,15 +243,21 @@ class Fingerprinter:
         raw = key.get_secret_value().encode("utf-8") if isinstance(key, SecretStr) else key
         if len(raw) < KEY_BYTES:
             raise ValueError(f"a fingerprint key has at least {KEY_BYTES} bytes")
-        self._key = raw
+        self._begun = hmac.new(raw, digestmod=hashlib.sha256)
+        self._names: dict[tuple[str, str], Fingerprint] = {}
 
     def of(self, host: str, username: str, secret: SecretStr) -> Fingerprint:
         """The name of this secret of this username at this host."""
         return self._hmac("secret", host, username, secret.get_secret_value())
 
     def name(self, host: str, username: str) -> Fingerprint:
-        """The name of a username at a host, for its failure budget."""
-        return self._hmac("name", host, username)
+        """The name of a username at a host, for its failure budget; the last ones are remembered, for a login asks for it three times."""
+        found = self._names.get((host, username))
+        if found is None:
+            if len(self._names) >= _NAMES:
+                self._names.clear()
+            found = self._names[host, username] = self._hmac("name", host, username)
+        return found
 
     def mark(self, text: str) -> str:
         """A proof that this program wrote `text` (a session of the dashboard); compare it by `hmac.compare_digest`."""
@@ -256,8 +265,7 @@ class Fingerprinter:
 
     def _hmac(self, *parts: str) -> Fingerprint:
         """Each part with its length before it: ("ab", "c") and ("a", "bc") differ."""
-        digest = hmac.new(self._key, digestmod=hashlib.sha256)
-        for part in parts:
-            raw = part.encode("utf-8", "surrogatepass")
-            digest.update(len(raw).to_bytes(8, "big") + raw)
+        digest = self._begun.copy()
+        raws = [part.encode("utf-8", "surrogatepass") for part in parts]
+        digest.update(b"".join([len(raw).to_bytes(8, "big") + raw for raw in raws]))
         return Fingerprint(digest.hexdigest())

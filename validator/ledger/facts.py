@@ -86,15 +86,16 @@ def facts_of(row: Any) -> FingerprintFacts:
 def after(facts: FingerprintFacts | None, write: Write) -> FingerprintFacts:
     """What the row holds once `write` (one of `Facts`) is made: the same as its statement makes of it. Pure."""
     values, statement = write.values, write.statement
+    if facts is not None and statement is _ACCEPTED:
+        asked_at, accepted_at = _later(facts.asked_at, values["asked_at"]), _later(facts.accepted_at, values["accepted_at"])
+        proven = facts.ever_valid or values["ever_valid"]
+        return replace(facts, asked_at=asked_at, accepted_at=accepted_at, ever_valid=proven, refusals_in_row=0)
     new = facts_of(_Columns(values))
     if facts is None:
         return new
     if statement is _INTROSPECTED:
         return replace(facts, introspected_at=new.introspected_at, scopes=new.scopes, expires_at=new.expires_at, opinion=new.opinion)
     facts = replace(facts, asked_at=_later(facts.asked_at, new.asked_at))
-    if statement is _ACCEPTED:
-        at = _later(facts.accepted_at, new.accepted_at)
-        return replace(facts, accepted_at=at, ever_valid=facts.ever_valid or new.ever_valid, refusals_in_row=0)
     if statement is _REFUSED:
         return replace(facts, refused_at=_later(facts.refused_at, new.refused_at), refusals_in_row=facts.refusals_in_row + 1)
     return replace(facts, denied_at=_later(facts.denied_at, new.denied_at)) if statement is _DENIED else facts

@@ -41,6 +41,8 @@ class HostSeen:
     """By key without repository, then by repository."""
     signs: Mapping[str, Span]
     other: str | None
+    worked_out: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What a reader made of it: many probes of one second need it."""
 
 
 @dataclass(slots=True)

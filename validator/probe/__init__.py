@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from validator.probe.lessons import Lessons
 from validator.probe.places import Places, Shared, Together, may_have_counted, opinion_may_have_counted
 from validator.probe.reach import Ways
 from validator.probe.recall import Begun, Recall, budget_class
+from validator.probe.usual import Told, Usual, key_of
 from validator.protocol.realm import odd_address
 from validator.providers import Provider, shape_of
 from validator.providers.plan import Ask, Auth, Seen, login, ping
@@ -59,11 +60,14 @@ class Probe:
     proxies: ProxyRules = field(default_factory=ProxyRules)
     on_exchange: Callable[[str, Exchange], None] | None = None
     ways: Ways = field(init=False)
+    places: Places = field(init=False)
     _lanes: Lanes = field(init=False)
+    _usual: Usual = field(init=False, default_factory=Usual)
     _together: dict[tuple[str, str], Together] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.ways = Ways(self.settings, self.proxies)
+        self.places = Places(self.ledger, self.now, self.sleep, self._together)
         self._lanes = Lanes(self.ways, self.ledger, lambda: self.now().timestamp(), self.sleep, self.monotonic)
 
     def beside(self, **changes: Any) -> Probe:
@@ -79,11 +83,20 @@ class Probe:
     async def ask(self, inquiry: Inquiry) -> Probed:
         """The verdict about `inquiry`, with its evidence; what it taught is in the ledger. Raises StoreLost and our own bugs."""
         begun = await self._begin(inquiry)
-        fingerprint, pairs = begun.fingerprint, self._pairs(inquiry, begun.provider)
+        fingerprint, pairs, host = begun.fingerprint, self._pairs(inquiry, begun.provider), inquiry.host
         with hidden(pairs.values()):
-            provider, evidence = await self._converse(inquiry, begun, pairs)
-        verdict = decide(evidence, provider.traits, provider.table)
-        await Lessons(self.ledger, inquiry.host).remember(evidence, provider, fingerprint, self.now(), proven=verdict.outcome is Outcome.VALID)
+            told = await self._converse(inquiry, begun, pairs)
+        provider, evidence, verdict = told.provider, told.evidence, told.verdict
+        if verdict is not None and fingerprint is not None:
+            await self.ledger.keep(
+                self.ledger.facts.acceptance(host, fingerprint, proven=True, now=datetime.fromtimestamp(evidence.exchanges[0].at, UTC))
+            )
+        else:
+            verdict = decide(evidence, provider.traits, provider.table)
+            valid = verdict.outcome is Outcome.VALID
+            taught = await Lessons(self.ledger, host).remember(evidence, provider, fingerprint, self.now(), proven=valid)
+            if told.key is not None and valid and len(taught) == 1:
+                self._usual.keep(told.plan, told.key, verdict)
         return Probed(inquiry=inquiry, verdict=verdict, evidence=evidence, provider=provider, fingerprint=fingerprint or "")
 
     async def recalled(self, inquiry: Inquiry, within_s: float) -> tuple[Verdict, datetime] | None:
@@ -136,7 +149,7 @@ class Probe:
             known = replace(known, ever_valid=True, refused_age_s=None)
         return Begun(provider=provider, reach=reach, evidence=Evidence(subject, known), fingerprint=fingerprint, recall=recall)
 
-    async def _converse(self, inquiry: Inquiry, begun: Begun, pairs: Pairs) -> tuple[Provider, Evidence]:
+    async def _converse(self, inquiry: Inquiry, begun: Begun, pairs: Pairs) -> Told:
         provider, reach, evidence, fingerprint = begun.provider, begun.reach, begun.evidence, begun.fingerprint
         client = self._client(begun, pairs)
         for _ in range(MOST_ASKS):
@@ -149,9 +162,12 @@ class Probe:
                 if inquiry.credential is not None:
                     pairs = client.pairs = self._pairs(inquiry, provider)
                     evidence = replace(evidence, subject=await self._subject(inquiry, provider, reach, fingerprint))
-            ask = next_ask(self.ways.plan(inquiry.host, reach, demand), evidence)
+            plan, key = self.ways.plan(inquiry.host, reach, demand), key_of(evidence)
+            if key is not None and (usual := self._usual.verdict(plan, key)) is not None:
+                return Told(plan, evidence, key, usual)
+            ask = next_ask(plan, evidence)
             if ask is None:
-                return provider, evidence
+                return Told(plan, evidence, key)
             if ask.wait_s:
                 await self.sleep(ask.wait_s)
             exchange = await self._exchange(ask, client, evidence, provider, fingerprint)
@@ -162,14 +178,14 @@ class Probe:
                 await Lessons(self.ledger, inquiry.host).heard(evidence, provider, self.now())
             if inquiry.watch is not None:
                 inquiry.watch(evidence, provider)
-        return provider, evidence
+        return Told(self.ways.plan(inquiry.host, reach, None), evidence)
 
     async def _exchange(
         self, ask: Ask, client: RegistryClient, evidence: Evidence, provider: Provider, fingerprint: Fingerprint | None
     ) -> Exchange:  # fmt: skip
         """Send one ask in its lane's turn, its login reserved in the budget; or say why it was not sent."""
         subject = evidence.subject
-        lane = self._lanes.of(client.reach.dialled(ask.url), provider, subject.host, ask)
+        lane = self._lanes.of(client.reach.way_to(ask.url).url, provider, subject.host, ask)
         if ask.step is Step.ELSEWHERE:
             other = Host(evidence.known.elsewhere_host)
             client = replace(client, reach=self.ways.reach(other, self.ways.provider(other, None)))
@@ -177,7 +193,7 @@ class Probe:
         if not login:
             async with lane.slot(subject.asker):
                 sent = await self._introspected(ask, client, provider) if ask.step is Step.OPINION else await client.send(ask)
-                return await pausing(lane, sent, provider)
+                return await pausing(lane, sent, provider, read(sent, provider.traits.rows))
         pair = client.pairs[ask.party]
         name = str(self.fingerprinter.name(subject.host, pair.username))
         mark = str(fingerprint) if ask.party is Party.SUBJECT and fingerprint is not None else name
@@ -194,12 +210,12 @@ class Probe:
 
             rows = provider.traits.rows
             exchange = await self.places.sent(place, send, lambda sent: may_have_counted(sent, read(sent, rows).meaning))
-            said = read(exchange, rows).meaning
-            if said in (Meaning.ACCEPTED, Meaning.ADMITTED):
+            said = read(exchange, rows)
+            if said.meaning in (Meaning.ACCEPTED, Meaning.ADMITTED):
                 lane.judged(turn, mark, True)
             elif exchange.status in (401, 403):
                 lane.judged(turn, mark, False)
-        return await pausing(lane, exchange, provider)
+        return await pausing(lane, exchange, provider, said)
 
     async def _introspected(self, ask: Ask, client: RegistryClient, provider: Provider) -> Exchange:
         """One question to the vendor's introspection, within its own limit of bad secrets (registries/ghcr.md 5)."""
@@ -223,16 +239,11 @@ class Probe:
         kind = BudgetClass.GIVEN if evidence.subject.given and ask.party is Party.SUBJECT else kind
         return await self.places.of_login(ask, evidence.subject.host, provider, name, kind, asked_before=asked_before)
 
-    @property
-    def places(self) -> Places:
-        """The failure budgets of its ledger."""
-        return Places(self.ledger, self.now, self.sleep, self._together)
-
     def _unsent(self, ask: Ask, client: RegistryClient, place: Spent | Failure, banned_s: float = 0.0) -> Exchange:
         now = self.now()
         failure = Failure.BUDGET_SPENT if isinstance(place, Spent) else place
         wait = max(1.0, (place.retry_at - now).total_seconds()) if isinstance(place, Spent) else banned_s or None
-        url = str(client.reach.dialled(ask.url).with_query(None))
+        url = str(client.reach.way_to(ask.url).url.with_query(None))
         return Exchange(
             step=ask.step, party=ask.party, method=ask.method, url=url, at=now.timestamp(), failure=failure, retry_after_s=wait,
             repository=ask.repository,
@@ -242,22 +253,23 @@ class Probe:
         credential, image = inquiry.credential, inquiry.image
         repository = image.repository if image is not None else ""
         said = self.ways.said(inquiry.host)
-        subject = Subject(
-            host=inquiry.host, anonymous=credential is None, repository=repository, reference=image.manifest if image is not None else "",
-            platform=inquiry.platform, asker=inquiry.asker, ip_restricted=said.ip_restricted, given=inquiry.given,
-        )  # fmt: skip
+        reference = image.manifest if image is not None else ""
         fault = Reason.DISABLED_BY_OPERATOR if said.disabled else Reason.UNSAFE_ADDRESS if odd_address(reach.registry.raw_host or "") else ""
         if credential is None or fault:
-            return replace(subject, fault=str(fault))
+            return Subject(
+                host=inquiry.host, anonymous=credential is None, repository=repository, reference=reference, platform=inquiry.platform,
+                asker=inquiry.asker, ip_restricted=said.ip_restricted, given=inquiry.given, fault=str(fault),
+            )  # fmt: skip
         shape = shape_of(provider, credential, self.now())
         own = inquiry.proof or (bool(credential.scope.path) and repository == credential.scope.path)
         own = own or (provider.own_namespace and repository.partition("/")[0] == credential.username)
         if repository and not own and fingerprint is not None:
             own = repository in await self.ledger.view.repositories(fingerprint)
-        return replace(
-            subject, username=credential.username, kind=shape.kind, fault=shape.fault, hints=shape.hints, expires_at=shape.expires_at,
-            short_lived=shape.short_lived, own=own, no_repeat=shape.no_repeat, introspect=shape.introspect, leave_dead=shape.leave_dead,
-            sent_as=credential.kind,
+        return Subject(
+            host=inquiry.host, repository=repository, reference=reference, platform=inquiry.platform, asker=inquiry.asker,
+            ip_restricted=said.ip_restricted, given=inquiry.given, username=credential.username, kind=shape.kind, fault=shape.fault,
+            hints=shape.hints, expires_at=shape.expires_at, short_lived=shape.short_lived, own=own, no_repeat=shape.no_repeat,
+            introspect=shape.introspect, leave_dead=shape.leave_dead, sent_as=credential.kind,
         )  # fmt: skip
 
     def _pairs(self, inquiry: Inquiry, provider: Provider) -> Pairs:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from random import Random
 from typing import Final
 
+from pydantic import SecretStr
 from yarl import URL
 
 from validator.credential import Credential, Host, SecretKind
 from validator.evidence import Asker, Demand, Evidence, Party, Step
 from validator.ledger.controls import ControlKey
-from validator.logs import hide_too, hiding
+from validator.logs import Hidden, hide_too, known_secrets
 from validator.protocol.manifest import Platform
 from validator.protocol.reference import Reference
 from validator.providers import Provider, made_up_pair, made_up_token
@@ -79,11 +80,16 @@ class Pairs(dict[Party, Pair]):
 
 @contextmanager
 def hidden(pairs: Iterable[Pair]) -> Iterator[None]:
-    """Hides every pair's secret from evidence and logs while it is open."""
-    with ExitStack() as stack:
-        for pair in pairs:
-            stack.enter_context(hiding(pair.secret, pair.username))
+    """Hides every pair's secret from evidence and logs while it is open, and those that come to be known meanwhile (`hide_too`)."""
+    before = known_secrets.get()
+    known = Hidden(before, SecretStr(""))
+    for pair in pairs:
+        known = Hidden(known, pair.secret, pair.username)
+    known_secrets.set(known)
+    try:
         yield
+    finally:
+        known_secrets.set(before)
 
 
 def made_up_of(inquiry: Inquiry, provider: Provider, random: Random, *, canary: str) -> Pair:

@@ -16,7 +16,8 @@ from validator.providers import Provider
 from validator.providers.plan import Ask
 from validator.registry.pace import Lane, lane_of
 from validator.registry.slots import Taken, Want, slowed
-from validator.verdict import Reason, read
+from validator.verdict import Reason
+from validator.verdict.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,11 @@ class Lanes:
         return lane
 
 
-async def pausing(lane: Lane, exchange: Exchange, provider: Provider) -> Exchange:
+async def pausing(lane: Lane, exchange: Exchange, provider: Provider, said: Reading) -> Exchange:
     """The exchange; its lane is left alone for as long as the registry asks, or as its provider says after such an answer."""
-    reason, closing = read(exchange, provider.traits.rows).reason, provider.traits.closed_for_s
+    reason, closing = said.reason, provider.traits.closed_for_s
+    if exchange.status == 200 and reason is None:
+        return exchange
     all_wait = exchange.status == 429 and not (reason is Reason.ACCOUNT_LOCKED and reason not in closing)  # a lock is one account's
     told = all_wait or reason is Reason.THROTTLED or (exchange.status == 403 and exchange.step in (Step.OPINION, Step.DETAIL))
     asked = exchange.retry_after_s if told and exchange.retry_after_s is not None else 0.0

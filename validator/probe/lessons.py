@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from validator.credential import SecretKind
 from validator.evidence import Asker, Control, Demand, Evidence, Opinion, Party, Step
@@ -17,8 +17,11 @@ from validator.protocol.manifest import ManifestFacts, ManifestKind, Platform
 from validator.providers import Provider
 from validator.sealing import Fingerprint
 from validator.verdict import Meaning, Reason, read
-from validator.verdict.controls import anonymous_control
+from validator.verdict.controls import anonymous_control, judged, readings
 from validator.verdict.findings import pull_reading, secret_reading
+
+AGAIN: Final = timedelta(seconds=10)
+"""An outage is not written down with each login that it meets: a sign of one kind is kept once in so long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,8 @@ class Lessons:
 
     async def remember(
         self, evidence: Evidence, provider: Provider, fingerprint: Fingerprint | None, now: datetime, *, proven: bool
-    ) -> None:  # fmt: skip
-        """Keep what this evidence shows: challenge, controls, facts of the secret, platforms, signs of illness.
+    ) -> list[Write]:  # fmt: skip
+        """Keep what this evidence shows, and return it: challenge, controls, facts of the secret, platforms, signs of illness.
 
         `proven`: the verdict is `valid`, so that the secret counts as one that was good. All of it is kept, or nothing; a
         refusal at once, and what somebody waits for who may be gone a moment later.
@@ -43,21 +46,24 @@ class Lessons:
         ]
         signs = self._of_illness(evidence, provider, now)
         if signs:
+            seen = (await self.ledger.view.host(self.host)).signs
+            signs = [one for one in signs if (span := seen.get(one.values["kind"])) is None or not AGAIN > now - span.last >= timedelta(0)]
             await self.ledger.illness.prune(self.host, now=now)
         told = list(self._of_the_secret(evidence, provider, fingerprint, proven)) if fingerprint is not None else []
         writes += [*signs, *(write for write, _ in told)]
         if writes:
             at_once = evidence.subject.asker is Asker.CHECK or any(refused for _, refused in told)
             await self.ledger.keep(*writes, at_once=at_once)
+        return writes
 
     async def heard(self, evidence: Evidence, provider: Provider, now: datetime) -> None:
         """Keep the challenge that this evidence shows, before its end: others may wait to ask there."""
         await self.ledger.keep(*self._of_the_challenge(evidence, provider, now))
 
     def _of_the_challenge(self, evidence: Evidence, provider: Provider, now: datetime) -> list[Write]:
+        read_here = judged(evidence, provider.traits, Step.PING, Step.PULL, party=Party.ANONYMOUS)
+        shown = any(e.demand is not None and not e.authorized and said.meaning is not Meaning.UNKNOWN for e, said in read_here)
         demand, _ = evidence.challenged()
-        asked = [e for e in evidence.of(Step.PING, Step.PULL, party=Party.ANONYMOUS) if e.demand is not None and not e.authorized]
-        shown = any(read(e, provider.traits.rows).meaning is not Meaning.UNKNOWN for e in asked)
         if not shown or demand is None or demand.fault is not None:
             return []
         realm, recognised = str(demand.realm or demand.label), provider.key if provider.recognise is not None else ""
@@ -81,8 +87,8 @@ class Lessons:
 
     def _of_illness(self, evidence: Evidence, provider: Provider, now: datetime) -> list[Write]:
         signs: list[Write] = []
-        for exchange in evidence.exchanges:
-            reason = read(exchange, provider.traits.rows).reason
+        for exchange, said in readings(evidence, provider.traits):
+            reason = said.reason
             kept = reason in ILL | DISTURBED or (reason is Reason.ADDRESS_BANNED and exchange.status is not None)
             if kept and exchange.step in (Step.LOGIN, Step.SCOPED):
                 signs.append(self.ledger.illness.showing(self.host, str(reason), now=now))

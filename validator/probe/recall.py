@@ -27,6 +27,23 @@ ANONYMOUS_FRESH: Final = timedelta(hours=24)
 OPINION_FRESH: Final = timedelta(days=7)
 DENIED_FOR: Final = timedelta(days=8)
 ENDS_SOON: Final = timedelta(days=30)
+HERE_FRESH: Final = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Here:
+    """What is known of a host, and of one repository there, at an instant, by the rules of one provider."""
+
+    demand: Demand | None
+    provider: Provider
+    at: datetime
+    controls: Mapping[Step, Control]
+    anyone: bool
+    opinion_control: Control
+    nxdomain_age_s: float | None
+    ill: bool
+    throttled: bool
+    banned_left_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +66,17 @@ class Recall:
         """Everything that a plan may build on; what is too old is left out."""
         facts = await self.view.facts(self.host, fingerprint) if fingerprint is not None else None
         kept = await self.view.anonymous(self.host, repository) if repository else None
-        pace, signs, age_s = provider.pace, self.seen.signs, self.age_s(now)
-        controls, anyone = self._controls(demand, repository, now - timedelta(seconds=pace.control_fresh_s), token=token)
+        pace, age_s, here = provider.pace, self.age_s(now), self._here(provider, demand, repository, now, token=token)
         anonymous = Control.UNCLEAR
         if kept is not None and now - kept.at <= ANONYMOUS_FRESH:
             anonymous = {AnonymousResult.REFUSED: Control.REFUSED, AnonymousResult.OPEN: Control.ACCEPTED}.get(kept.result, Control.UNCLEAR)
-        nowhere = signs.get(Reason.DNS_NXDOMAIN)
         return Known(
             durable=self.durable,
             challenge=demand if demand is not None and age_s <= pace.challenge_fresh_s else None,
             challenge_age_s=age_s,
-            controls=controls,
+            controls=here.controls,
             controls_for=demand,
-            opinion_control=self._opinion_control(provider, now),
+            opinion_control=here.opinion_control,
             anonymous=anonymous,
             ever_valid=facts is not None and facts.ever_valid,
             asked_before=facts is not None and facts.asked_at is not None,
@@ -69,13 +84,37 @@ class Recall:
             denied_age_s=_denied(facts, now, pace.confirm_after_s),
             opinion=_opinion(facts, now),
             was_registry=demand is not None or bool(provider.hosts),  # a host's challenge is kept for ever; a vendor's own is never mistyped
+            nxdomain_age_s=here.nxdomain_age_s,
+            ill=here.ill,
+            throttled=here.throttled,
+            banned_left_s=here.banned_left_s,
+            elsewhere=elsewhere[1] if elsewhere is not None else None,
+            elsewhere_host=elsewhere[0] if elsewhere is not None else "",
+            scope_accepts_anyone=here.anyone,
+        )
+
+    def _here(self, provider: Provider, demand: Demand | None, repository: str, now: datetime, *, token: bool) -> _Here:
+        """What holds for every secret (`token`: identity token) that is asked here in this second."""
+        found: _Here | None = self.seen.worked_out.get((repository, token))
+        if found is None or found.demand is not demand or found.provider is not provider or not timedelta(0) <= now - found.at < HERE_FRESH:
+            found = self.seen.worked_out[repository, token] = self._look(provider, demand, repository, now, token=token)
+        return found
+
+    def _look(self, provider: Provider, demand: Demand | None, repository: str, now: datetime, *, token: bool) -> _Here:
+        signs = self.seen.signs
+        controls, anyone = self._controls(demand, repository, now - timedelta(seconds=provider.pace.control_fresh_s), token=token)
+        nowhere = signs.get(Reason.DNS_NXDOMAIN)
+        return _Here(
+            demand=demand,
+            provider=provider,
+            at=now,
+            controls=controls,
+            anyone=anyone,
+            opinion_control=self._opinion_control(provider, now),
             nxdomain_age_s=min(_age(nowhere.first, now) or 0.0, KEPT.total_seconds()) if nowhere is not None and now - nowhere.last <= KEPT else None,
             ill=any(span is not None and now - span.last <= ILL_FOR for span in map(signs.get, ILL)),
             throttled=any(span is not None and now - span.last <= _window(provider) for span in map(signs.get, DISTURBED)),
             banned_left_s=_banned_left_s(provider, signs.get(Reason.ADDRESS_BANNED), now),
-            elsewhere=elsewhere[1] if elsewhere is not None else None,
-            elsewhere_host=elsewhere[0] if elsewhere is not None else "",
-            scope_accepts_anyone=anyone,
         )
 
     async def platforms_of(self, digest: str) -> ManifestSeen | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -179,6 +180,7 @@ def is_address(host: str) -> bool:
     return _address(host.strip("[]").partition("%")[0]) is not None
 
 
+@lru_cache(maxsize=1024)
 def odd_address(host: str) -> bool:
     """True for a host that some resolvers read as an IPv4 address and that is not four plain decimals: `0x7f.1`, `2130706433`."""
     name = unicodedata.normalize("NFKC", host).lower()

@@ -65,9 +65,15 @@ def limit_resets_s(fields: Mapping[str, str], now: datetime) -> float | None:
     return None
 
 
-def asked_to_wait_s(status: int, fields: Sequence[tuple[str, str]], now: datetime) -> float | None:
-    """Seconds to wait by an answer's fields (names in lower case): `Retry-After`, after a 403 or 429 else the vendors' own."""
-    asked = retry_after_s([value for name, value in fields if name == "retry-after"], now)
+def asked_to_wait_s(status: int, fields: Sequence[tuple[str, str]], at: float) -> float | None:
+    """Seconds to wait by an answer's fields (names in lower case) at `at`, in epoch seconds: `Retry-After`, after a 403 or 429 else the
+    vendors' own.
+    """
+    values = [value for name, value in fields if name == "retry-after"]
+    if not values and status not in (403, 429):
+        return None
+    now = datetime.fromtimestamp(at, UTC)
+    asked = retry_after_s(values, now)
     return limit_resets_s(dict(fields), now) if asked is None and status in (403, 429) else asked
 
 

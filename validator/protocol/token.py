@@ -55,8 +55,8 @@ class TokenAnswer:
     claims: TokenClaims | None
 
 
-def parse_token_answer(body: bytes) -> TokenAnswer | None:
-    """The token in the body of a 200; None if there is none that may travel in a header.
+def parse_token_answer(body: bytes, *, with_claims: bool = True) -> TokenAnswer | None:
+    """The token in the body of a 200; None if there is none that may travel in a header. `with_claims`: look into it, too.
 
     `access_token` goes before `token`, as in containerd and docker. Not taken: not an object, empty or not a string,
     over MAX_TOKEN, blanks, control or non-ASCII characters. Unknown fields are ignored.
@@ -67,7 +67,7 @@ def parse_token_answer(body: bytes) -> TokenAnswer | None:
     bearer = answer.get("access_token") or answer.get("token")
     if not isinstance(bearer, str) or len(bearer) > MAX_TOKEN or not _VISIBLE.fullmatch(bearer):
         return None
-    return TokenAnswer(SecretStr(bearer), _expires_in_s(answer.get("expires_in")), parse_claims(bearer))
+    return TokenAnswer(SecretStr(bearer), _expires_in_s(answer.get("expires_in")), parse_claims(bearer) if with_claims else None)
 
 
 def _expires_in_s(value: object) -> float | None:

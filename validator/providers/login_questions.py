@@ -62,7 +62,7 @@ def demand(seen: Seen) -> Ask | bool | None:
 
 def open_registry(seen: Seen) -> Ask | bool | None:
     """A ping that asks for no login: the manifest may, or the registry looks at Basic when it is there (others.md G3)."""
-    if not seen.facts.open_registry or seen.demand is not None:
+    if seen.demand is not None or not seen.facts.open_registry:
         return None
     if seen.image and not seen.made(Step.PULL, party=Party.ANONYMOUS):
         return manifest(seen, Party.ANONYMOUS, token=False)

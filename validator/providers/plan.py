@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from yarl import URL
@@ -74,12 +74,12 @@ class Seen:
         """The findings so far."""
         return find(self.evidence, self.plan.provider.traits)
 
-    @property
+    @cached_property
     def demand(self) -> Demand | None:
         """The challenge in force."""
         return self.evidence.challenged()[0]
 
-    @property
+    @cached_property
     def scheme(self) -> str:
         """ "bearer", "basic", or "" while nothing demands a login; an open registry whose control was refused looks at Basic."""
         if self.demand is not None:
@@ -129,7 +129,7 @@ class Seen:
 
     def made(self, *steps: Step, party: Party) -> tuple[Exchange, ...]:
         """Exchanges at `steps` by `party`, followed redirects left out."""
-        return tuple(e for e in self.evidence.of(*steps, party=party) if e.next_url is None)
+        return tuple([e for e in self.evidence.exchanges if e.step in steps and e.party is party and e.next_url is None])
 
     def meaning(self, exchange: Exchange) -> Meaning:
         """What one exchange says."""
@@ -141,6 +141,7 @@ def ping(seen: Seen, wait_s: float = 0.0) -> Ask:
     return Ask(step=Step.PING, party=Party.ANONYMOUS, method="GET", url=seen.plan.registry / "v2/", wait_s=wait_s)
 
 
+@lru_cache(maxsize=256)
 def token_url(demand: Demand, scope: str) -> URL:
     """The realm with our service and scope in place of its own; nothing empty is sent (registries/README.md 2.3, 2.4)."""
     realm = demand.realm or URL()

@@ -9,8 +9,7 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from aiohttp import encode_basic_auth
@@ -18,7 +17,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from validator.evidence import Demand, Exchange, Failure, Grant, ManifestSeen, Opinion, OpinionSeen, Party, Step
-from validator.logs import hide_too, holds_secret, mask
+from validator.logs import hide_too, holds_secret, mask, mask_known, mask_shapes
 from validator.protocol.base import NOT_JSON, beyond_limits, parse_json, shown_text, valid_digest
 from validator.protocol.challenge import BASIC, choose_challenge, parse_challenges
 from validator.protocol.errcode import OAUTH_CODES, BodyShape, read_error
@@ -76,16 +75,21 @@ class RegistryClient:
 
     async def send(self, ask: Ask) -> Exchange:
         """The exchange of one ask; every way to fail is in it. Raises nothing of the network's."""
-        url = self.reach.dialled(ask.url)
-        at = self.clock()
-        shown = mask(shown_url(url))  # a realm or Location may echo a secret in its path
-        seen = Exchange(step=ask.step, party=ask.party, method=ask.method, url=shown, at=at, repository=ask.repository, led=ask.led, basic=ask.basic)
-        if url.scheme == "http" and not (self.reach.plain_http and self.reach.covers(url)):
-            return replace(seen, failure=Failure.INSECURE_SCHEME)
+        way, at = self.reach.way_to(ask.url), self.clock()
+        hidden = mask_known(way.shown)  # a realm or Location may echo a secret in its path
+        shown = way.masked if hidden == way.shown else mask_shapes(hidden)
+        if not way.allowed:
+            return Exchange(
+                step=ask.step, party=ask.party, method=ask.method, url=shown, at=at, repository=ask.repository, led=ask.led, basic=ask.basic,
+                failure=Failure.INSECURE_SCHEME,
+            )  # fmt: skip
         headers, secrets, form = self._fields(ask)
-        seen = replace(seen, authorized=bool(secrets) or form is not None)
+        seen = Exchange(
+            step=ask.step, party=ask.party, method=ask.method, url=shown, at=at, repository=ask.repository, led=ask.led, basic=ask.basic,
+            authorized=bool(secrets) or form is not None,
+        )  # fmt: skip
         request = Request(
-            method=ask.method, url=url, route=self.reach.route_to(url), body_cap=_cap(ask), headers=headers, secret_headers=secrets, form=form,
+            method=ask.method, url=way.url, route=way.route, body_cap=_cap(ask), headers=headers, secret_headers=secrets, form=form,
             first_byte_s=None if ask.step in (Step.LOGIN, Step.SCOPED) else FIRST_BYTE_S,
         )  # fmt: skip
         try:
@@ -93,7 +97,7 @@ class RegistryClient:
         except NetworkFault as fault:
             seen = replace(seen, failure=fault.failure, status=fault.status, ms=fault.ms, unsent=fault.written is False)
             return self._cut(ask, fault, seen) if fault.failure is Failure.BODY_TOO_LARGE else seen
-        return await self._read(ask, url, answer, seen)
+        return await self._read(ask, way.url, answer, seen)
 
     def _fields(self, ask: Ask) -> tuple[dict[str, str], dict[str, SecretStr], SecretStr | None]:
         headers: dict[str, str] = {}
@@ -129,14 +133,20 @@ class RegistryClient:
     async def _read(self, ask: Ask, url: URL, answer: Answer, seen: Exchange) -> Exchange:
         """The answer as evidence."""
         now = self.clock()
+        granted: dict[str, Any] = {}
+        if answer.status == 200 and ask.step in (Step.LOGIN, Step.SCOPED) and answer.encoding is None and not ask.basic:
+            granted = self._granted(ask, answer, now)
         seen = replace(
             seen,
             status=answer.status,
             ms=answer.ms,
-            retry_after_s=asked_to_wait_s(answer.status, answer.headers, datetime.fromtimestamp(now, UTC)),
+            retry_after_s=asked_to_wait_s(answer.status, answer.headers, now),
             registry_sign=any(value.startswith("registry/2") for value in answer.values("docker-distribution-api-version")),
             pulls_left=_pulls_left(answer),
+            **granted,
         )
+        if granted:
+            return seen
         if answer.status in REDIRECTS:
             return self._redirect(ask, url, answer, seen)
         if answer.encoding is not None:
@@ -152,8 +162,6 @@ class RegistryClient:
                 said = replace(said, shape=BodyShape.HTML)  # a page whose body a HEAD leaves out
             code = said.code or said.oauth or (seen.demand.error if seen.demand is not None else "")
             return replace(seen, shape=said.shape, code=code, text=mask(shown_text(said.text, _TEXT)))
-        if ask.step in (Step.LOGIN, Step.SCOPED):
-            return self._granted(ask, answer, seen, now)
         return await self._manifest(ask, answer, media_type, seen)
 
     def _cut(self, ask: Ask, fault: NetworkFault, seen: Exchange) -> Exchange:
@@ -188,14 +196,16 @@ class RegistryClient:
             return Demand(scheme="bearer", service=service, scope=scope, error=error, fault=Failure(realm.value))
         return bearer_demand(self.reach, realm, service, scope, error)
 
-    def _granted(self, ask: Ask, answer: Answer, seen: Exchange, now: float) -> Exchange:
-        token = parse_token_answer(answer.body)
+    def _granted(self, ask: Ask, answer: Answer, now: float) -> dict[str, Any]:
+        """What of an exchange the token in a 200 makes, or the lack of one; the token is kept."""
+        wanted = bool(ask.repository) or self.reach.provider.nobody_claims is not None
+        token = parse_token_answer(answer.body, with_claims=wanted)
         if token is None:
-            return replace(seen, shape=read_error(answer.body, next(iter(answer.values("content-type")), None)).shape)
+            return {"shape": read_error(answer.body, next(iter(answer.values("content-type")), None)).shape}
         self.bearers.kept[(ask.party, ask.repository)] = token.bearer
         if len(token.bearer) >= 8:
             hide_too(token.bearer)  # a shorter one may be a word of any answer
-        return replace(seen, shape=BodyShape.JSON, grant=self._grant(ask, token, now))
+        return {"shape": BodyShape.JSON, "grant": self._grant(ask, token, now)}
 
     def _grant(self, ask: Ask, token: TokenAnswer, now: float) -> Grant:
         claims, nobody = token.claims, self.reach.provider.nobody_claims
@@ -266,11 +276,6 @@ class RegistryClient:
                 return False
 
 
-def shown_url(url: URL) -> str:
-    """`url` as it may be shown: no userinfo, query or fragment."""
-    return str(url.with_query(None).with_fragment(None).with_user(None))
-
-
 def _hops(step: Step) -> int:
     """How many redirects may lead on from a step's first request: one with a secret, three without."""
     return 1 if step in (Step.LOGIN, Step.SCOPED) else 3
@@ -288,5 +293,6 @@ def _is_page(media_type: str | None) -> bool:
 
 def _pulls_left(answer: Answer) -> int | None:
     """`ratelimit-remaining: 20;w=21600` of Docker Hub; None if it does not say."""
-    found = re.match(r"\s*(\d{1,9})\b", next(iter(answer.values("ratelimit-remaining")), ""))
+    said = answer.values("ratelimit-remaining")
+    found = re.match(r"\s*(\d{1,9})\b", said[0]) if said else None
     return int(found[1]) if found else None

@@ -12,9 +12,27 @@ from yarl import URL
 
 from validator.credential import Host
 from validator.evidence import Demand, Failure
+from validator.logs import mask_shapes
 from validator.protocol.realm import judge_realm
 from validator.providers import Provider
 from validator.registry.base import ProxyRoute, Route
+
+WAYS: Final = 512
+"""So many URLs are remembered with the way to them; a registry may name any number of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a URL is asked for: where it is dialled, by which route, and how that is shown (no userinfo, query or fragment).
+
+    `allowed` is False for plain http where the operator lists none; `masked` is `shown` without what looks like a secret.
+    """
+
+    url: URL
+    route: Route
+    allowed: bool
+    shown: str
+    masked: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +55,19 @@ class Reach:
     ca_file: Path | None = None
     proxy_for: Callable[[str, int], ProxyRoute | None] = lambda host, port: None
     moved: Mapping[str, URL] = field(default_factory=dict)
+    _ways: dict[URL, Way] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def way_to(self, url: URL) -> Way:
+        """How `url` is asked for; the same lane asks for the same few again and again."""
+        found = self._ways.get(url)
+        if found is None:
+            to = self.dialled(url)
+            shown = str(to.with_query(None).with_fragment(None).with_user(None))
+            allowed = to.scheme != "http" or (self.plain_http and self.covers(to))
+            if len(self._ways) >= WAYS:
+                self._ways.clear()
+            found = self._ways[url] = Way(to, self.route_to(to), allowed, shown, mask_shapes(shown))
+        return found
 
     def covers(self, url: URL) -> bool:
         """True if the operator's permissions for this registry hold for `url`'s host and port."""

@@ -11,10 +11,23 @@ from validator.verdict.traits import Traits
 NOT_MADE: Final = Reading(Meaning.UNKNOWN, None, "")
 
 
-def judged(evidence: Evidence, traits: Traits, *steps: Step, party: Party = Party.SUBJECT) -> list[tuple[Exchange, Reading]]:
+def judged(evidence: Evidence, traits: Traits, *steps: Step, party: Party = Party.SUBJECT) -> tuple[tuple[Exchange, Reading], ...]:
     """Exchanges of `party` with their readings; redirects that were followed are left out."""
-    pairs = [(e, read(e, traits.rows)) for e in evidence.of(*steps, party=party)]
-    return [(e, reading) for e, reading in pairs if reading.meaning is not Meaning.ON]
+    if not evidence.exchanges:
+        return ()
+    return tuple([
+        (e, reading) for e, reading in readings(evidence, traits) if e.step in steps and e.party is party and reading.meaning is not Meaning.ON
+    ])  # fmt: skip
+
+
+def readings(evidence: Evidence, traits: Traits) -> tuple[tuple[Exchange, Reading], ...]:
+    """Every exchange with its reading, worked out once for these rows."""
+    rows, found = evidence.worked_out.get("readings", (None, ()))
+    if rows is not traits.rows:
+        found = tuple([(e, read(e, traits.rows)) for e in evidence.exchanges])
+        evidence.worked_out["readings"] = traits.rows, found
+    kept: tuple[tuple[Exchange, Reading], ...] = found
+    return kept
 
 
 def control_at(evidence: Evidence, traits: Traits, step: Step) -> Control:
@@ -60,7 +73,7 @@ def anonymous_control(evidence: Evidence, traits: Traits) -> Control:
         evidence.known.challenge is not None and evidence.known.challenge.scheme == "bearer"
     )
     # under a Bearer challenge only a HEAD that carried an anonymous token speaks, or one that was let in without
-    heads = [(e, r) for e, r in heads if e.authorized or e.led or not bearer or r.meaning is Meaning.READABLE]
+    heads = tuple((e, r) for e, r in heads if e.authorized or e.led or not bearer or r.meaning is Meaning.READABLE)
     if public_token_refused(evidence, traits) and not any(
         reading.meaning is Meaning.READABLE for _, reading in judged(evidence, traits, Step.PULL, party=Party.SUBJECT)
     ):

@@ -22,6 +22,7 @@ from validator.verdict.controls import (
     opinion_of,
     proof_control,
     public_token_refused,
+    readings,
 )
 from validator.verdict.reading import Meaning, Reading, read
 from validator.verdict.traits import Traits
@@ -103,6 +104,15 @@ class Findings:
 
 def find(evidence: Evidence, traits: Traits) -> Findings:
     """Fold `evidence` into findings, with the provider's `traits`. Total."""
+    by, found = evidence.worked_out.get("findings", (None, None))
+    if by is not traits:
+        found = _find(evidence, traits)
+        evidence.worked_out["findings"] = traits, found
+    kept: Findings = found
+    return kept
+
+
+def _find(evidence: Evidence, traits: Traits) -> Findings:
     subject, known = evidence.subject, evidence.known
     secret = secret_reading(evidence, traits)
     refusals = refusals_of(evidence, traits)
@@ -110,9 +120,10 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
     opinion = opinion_of(evidence)
     in_words = secret.reason in (Reason.EXPIRED, Reason.REVOKED, Reason.OWNER_DISABLED)
     sweep, token = subject.asker is Asker.SWEEP, subject.sent_as is SecretKind.IDENTITY_TOKEN
-    pings = [read(e, traits.rows) for e in evidence.of(Step.PING)]
+    pings = [reading for e, reading in readings(evidence, traits) if e.step is Step.PING]
     ended = [p for p in pings if p.meaning is not Meaning.ON]
     demand, _ = evidence.challenged()
+    of_login = control_of_login(evidence, traits)
     return Findings(
         fault=subject.fault,
         way=ended[-1] if ended else None,
@@ -142,8 +153,8 @@ def find(evidence: Evidence, traits: Traits) -> Findings:
         scopes_lack=_scopes_lack(evidence, traits, pull),
         kind_never_pulls=subject.kind in traits.kinds_that_never_pull or (opinion is not None and opinion.kind in traits.kinds_that_never_pull),
         kind_dies_soon=subject.short_lived or subject.kind in traits.kinds_that_die_soon,
-        control=control_of_login(evidence, traits),
-        control_refused=control_of_login(evidence, traits) in (Control.REFUSED, Control.DENIED),
+        control=of_login,
+        control_refused=of_login in (Control.REFUSED, Control.DENIED),
         proof=proof_control(evidence, traits),
         pull=pull.meaning if pull.row else None,
         pull_reason=pull.reason,
@@ -168,7 +179,16 @@ def secret_reading(evidence: Evidence, traits: Traits) -> Reading:
     The login without scope speaks of the secret; where none was made, the scoped login does. A scoped login that was
     accepted where its control was refused clears an earlier refusal (the repeat of 6.2).
     """
-    logins, scoped = judged(evidence, traits, Step.LOGIN), judged(evidence, traits, Step.SCOPED)
+    by, found = evidence.worked_out.get("secret", (None, None))
+    if by is not traits:
+        found = _secret_reading(evidence, traits)
+        evidence.worked_out["secret"] = traits, found
+    kept: Reading = found
+    return kept
+
+
+def _secret_reading(evidence: Evidence, traits: Traits) -> Reading:
+    logins, scoped = list(judged(evidence, traits, Step.LOGIN)), list(judged(evidence, traits, Step.SCOPED))
     # a repeat that the budget did not allow takes nothing back of what was said
     if any(e.failure is None for e, _ in (*logins, *scoped)):
         logins, scoped = ([(e, r) for e, r in made if e.failure is not Failure.BUDGET_SPENT] for made in (logins, scoped))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
 from validator.evidence import Exchange, Failure, Step
@@ -98,11 +99,11 @@ class Says:
 
     def fits(self, exchange: Exchange) -> bool:
         """True if the exchange is what this row speaks of."""
+        if (self.steps is not None and exchange.step not in self.steps) or (self.statuses is not None and exchange.status not in self.statuses):
+            return False
         demand = exchange.demand.scheme if exchange.demand else "none"
         return (
-            (self.steps is None or exchange.step in self.steps)
-            and (self.statuses is None or exchange.status in self.statuses)
-            and (self.shapes is None or exchange.shape in self.shapes)
+            (self.shapes is None or exchange.shape in self.shapes)
             and (self.codes is None or exchange.code in self.codes)
             and (self.text is None or self.text.search(exchange.text) is not None)
             and (self.demands is None or self.demands == demand or (self.demands == "any" and demand in ("basic", "bearer")))
@@ -216,7 +217,18 @@ def read(exchange: Exchange, own_rows: Iterable[Says] = ()) -> Reading:
         return Reading(Meaning.UNKNOWN, reason_of(exchange.failure), "failure")
     if exchange.next_url is not None:
         return Reading(Meaning.ON, Reason.UNSAFE_REDIRECT, "3.2")
-    for says in (*own_rows, *READ):
+    for says in own_rows:
+        if says.fits(exchange):
+            return Reading(says.meaning, says.reason, says.row)
+    for says in _rows_at(exchange.step, exchange.status):
         if says.fits(exchange):
             return Reading(says.meaning, says.reason, says.row)
     return NO_ROW
+
+
+@cache
+def _rows_at(step: Step, status: int | None) -> tuple[Says, ...]:
+    """The rows of READ that may speak of an answer at this step with this status."""
+    return tuple(
+        says for says in READ if (says.steps is None or step in says.steps) and (says.statuses is None or status in says.statuses)
+    )  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -127,7 +128,7 @@ def decide(evidence: Evidence, traits: Traits | None = None, own: tuple[Row, ...
     elif findings.nobody:
         verdict = Verdict(outcome=Outcome.UNPROVABLE, reason=Reason.ANONYMOUS_REGISTRY, row="no credential")
     else:
-        chosen = next((r for r in (*own, *TABLE) if r.fits(findings)), NO_ROW)
+        chosen = next((r for r in own if r.fits(findings)), None) or next((r for r in _rows_of(findings.secret) if r.fits(findings)), NO_ROW)
         verdict = Verdict(outcome=chosen.outcome, reason=chosen.reason or _own_reason(findings, traits), level=chosen.level, row=chosen.row)
     verdict = replace(
         verdict,
@@ -135,8 +136,16 @@ def decide(evidence: Evidence, traits: Traits | None = None, own: tuple[Row, ...
         retry_after_s=_retry_after(evidence, verdict, traits),
         expires_at=_expires_at(evidence),
     )
-    image = judge_image(evidence, findings, verdict, traits) if evidence.subject.repository else None
-    return replace(verdict, image=image)
+    if not evidence.subject.repository:
+        return verdict
+    return replace(verdict, image=judge_image(evidence, findings, verdict, traits))
+
+
+@cache
+def _rows_of(secret: Meaning | None) -> tuple[Row, ...]:
+    """The rows of TABLE that may fit where this was said of the secret."""
+    nothing = Findings(secret=secret)
+    return tuple(r for r in TABLE if "secret" not in r.when or row(r.row, r.outcome, r.reason, secret=r.when["secret"]).fits(nothing))
 
 
 _FAULTS_NOT_THE_USERS: Final = frozenset(

@@ -39,6 +39,10 @@ class Statement:
     appends: bool = False
     removes: bool = False
     _built: dict[str, Executable] = field(default_factory=dict)
+    _key: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._key.extend(column.name for column in self.table.primary_key)
 
     def built(self, dialect: str) -> Executable:
         """The statement for a database of this kind ("sqlite", "postgresql")."""
@@ -54,7 +58,7 @@ class Statement:
 
     def key_of(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """The row's primary key."""
-        return tuple([values[column.name] for column in self.table.primary_key])
+        return tuple([values[name] for name in self._key])
 
 
 @dataclass(frozen=True, slots=True)
