@@ -63,14 +63,14 @@ async def there(here: Process, opener) -> AsyncIterator[Process]:
 @contextmanager
 def counted(embedded: Embedded) -> Iterator[Callable[[], int]]:
     """How many transactions were written."""
-    number, real = 0, embedded.database.write
+    number, real = 0, embedded.database.write_in_one
 
     async def write(*given: Any) -> Any:
         nonlocal number
         number += 1
         return await real(*given)
 
-    embedded.database.write = write  # type: ignore[method-assign, assignment]
+    embedded.database.write_in_one = write  # type: ignore[method-assign, assignment]
     yield lambda: number
 
 

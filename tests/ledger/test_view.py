@@ -42,7 +42,7 @@ class Watched:
 
     def __post_init__(self) -> None:
         self.view = View(self.database, lambda: self.ticks)
-        real = self.database.read
+        real = self.database.read_in_one
 
         async def read(work: Any, *tables: Any) -> Any:
             self.reads += 1
@@ -52,7 +52,7 @@ class Watched:
                 await before()
             return made
 
-        self.database.read = read  # type: ignore[method-assign]
+        self.database.read_in_one = read  # type: ignore[method-assign]
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.budget_rows import KEPT, Asked, Reservation, Spent, Wish, Word
@@ -122,10 +121,7 @@ class Budgets:
         """How many logins were refused at `host` from `since` on."""
         query = select(func.count()).select_from(BUDGET).where(_B.host == host, _B.refused.is_(True), _B.at >= since)
 
-        async def work(connection: AsyncConnection) -> int:
-            return int(await connection.scalar(query) or 0)
-
-        return await self._database.read(work, BUDGET)
+        return await self._database.read_in_one(lambda connection: int(connection.scalar(query) or 0), BUDGET)
 
     def _again(self, host: str, share: Share, now: datetime) -> Reservation | None:
         """A place that came back, for this login."""
@@ -210,7 +206,7 @@ class Budgets:
         asked = Asked(wishes, words, gone, {host: [place.id for place, _ in places] for host, places in idle.items()}, prune)
         dropped: set[str] = set()
         try:
-            answers, dropped = await self._database.write(asked.make, BUDGET)
+            answers, dropped = await self._database.write_in_one(asked.make, BUDGET)
         except BaseException:
             self._asked = [*batch, *self._asked]
             raise

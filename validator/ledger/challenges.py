@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, select
 
 from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.database import Database
@@ -35,6 +34,22 @@ _SEEN: Final = Statement(CHALLENGES, lambda row: {name: row[name] for name in ("
 _HOLDS: Final = Statement(PLATFORMS)
 
 
+_OF: Final = select(CHALLENGES).where(CHALLENGES.c.host == bindparam("at_host"))
+_OTHER: Final = select(CHALLENGES.c.host).where(CHALLENGES.c.host != bindparam("at_host")).order_by(CHALLENGES.c.at.desc()).limit(1)
+
+
+def challenge_of(connection: Connection, host: str) -> ChallengeSeen | None:
+    """The last one of `host`."""
+    row = connection.execute(_OF, {"at_host": host}).mappings().one_or_none()
+    return None if row is None else ChallengeSeen(**{name: value for name, value in row.items() if name != "host"})
+
+
+def other_than(connection: Connection, host: str) -> str | None:
+    """Another host that was a registry."""
+    found: str | None = connection.scalar(_OTHER, {"at_host": host})
+    return found
+
+
 class Challenges:
     """The challenges of one ledger, one a host."""
 
@@ -44,11 +59,7 @@ class Challenges:
     async def get(self, host: str) -> ChallengeSeen | None:
         """The last one, however old, or None."""
 
-        async def work(connection: AsyncConnection) -> ChallengeSeen | None:
-            row = (await connection.execute(select(CHALLENGES).where(CHALLENGES.c.host == host))).mappings().one_or_none()
-            return None if row is None else ChallengeSeen(**{name: value for name, value in row.items() if name != "host"})
-
-        return await self._database.read(work, CHALLENGES)
+        return await self._database.read_in_one(lambda connection: challenge_of(connection, host), CHALLENGES)
 
     @staticmethod
     def seeing(host: str, *, scheme: str, realm: str = "", service: str = "", scope: str = "", provider: str = "", now: datetime) -> Write:
@@ -71,13 +82,7 @@ class Challenges:
 
     async def other_than(self, host: str) -> str | None:
         """Another host that was a registry, the latest seen: its ping tells a network's fault from this host's."""
-        query = select(CHALLENGES.c.host).where(CHALLENGES.c.host != host).order_by(CHALLENGES.c.at.desc()).limit(1)
-
-        async def work(connection: AsyncConnection) -> str | None:
-            found: str | None = await connection.scalar(query)
-            return found
-
-        return await self._database.read(work, CHALLENGES)
+        return await self._database.read_in_one(lambda connection: other_than(connection, host), CHALLENGES)
 
     async def known_registry(self, host: str) -> bool:
         """True if `host` ever answered as a registry: a 404 there is its illness, not the user's mistake."""
@@ -99,11 +104,11 @@ class Platforms:
         """The same of several, in their order."""
         query = select(PLATFORMS).where(PLATFORMS.c.digest.in_(digests))
 
-        async def work(connection: AsyncConnection) -> Sequence[tuple[str, tuple[Mapping[str, Any], ...]] | None]:
-            kept = {row.digest: (row.kind, tuple(row.platforms)) for row in await connection.execute(query)}
+        def work(connection: Connection) -> Sequence[tuple[str, tuple[Mapping[str, Any], ...]] | None]:
+            kept = {row.digest: (row.kind, tuple(row.platforms)) for row in connection.execute(query)}
             return [kept.get(digest) for digest in digests]
 
-        return await self._database.read(work, PLATFORMS)
+        return await self._database.read_in_one(work, PLATFORMS)
 
     @staticmethod
     def holding(digest: str, kind: str, platforms: Sequence[Mapping[str, Any]]) -> Write:

@@ -11,8 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, select, tuple_
 
 from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.database import Database
@@ -70,6 +69,19 @@ class AnonymousMade:
     status: int | None = None
 
 
+_AT: Final = select(CONTROLS).where(_C.host == bindparam("at_host"))
+
+
+def controls_at(connection: Connection, host: str) -> dict[ControlKey, ControlMade]:
+    """The last ones at `host`, under every key."""
+    return {
+        ControlKey(
+            host=host, realm=row.realm, service=row.service, scheme=row.scheme, step=row.step, repository=row.repository
+        ): ControlMade(ControlResult(row.result), row.at, row.detail)
+        for row in connection.execute(_AT, {"at_host": host})
+    }  # fmt: skip
+
+
 class Controls:
     """The negative controls of one ledger."""
 
@@ -87,25 +99,15 @@ class Controls:
             _C.host == key.host, _C.realm == key.realm, _C.service == key.service, _C.scheme == key.scheme, _C.step == key.step
         )
 
-        async def work(connection: AsyncConnection) -> dict[str, ControlMade]:
-            rows = await connection.execute(query)
+        def work(connection: Connection) -> dict[str, ControlMade]:
+            rows = connection.execute(query)
             return {row.repository: ControlMade(ControlResult(row.result), row.at, row.detail) for row in rows}
 
-        return await self._database.read(work, CONTROLS)
+        return await self._database.read_in_one(work, CONTROLS)
 
     async def of(self, host: str) -> dict[ControlKey, ControlMade]:
         """The last ones at `host`, under every key."""
-        query = select(CONTROLS).where(_C.host == host)
-
-        async def work(connection: AsyncConnection) -> dict[ControlKey, ControlMade]:
-            return {
-                ControlKey(
-                    host=host, realm=row.realm, service=row.service, scheme=row.scheme, step=row.step, repository=row.repository
-                ): ControlMade(ControlResult(row.result), row.at, row.detail)
-                for row in await connection.execute(query)
-            }  # fmt: skip
-
-        return await self._database.read(work, CONTROLS)
+        return await self._database.read_in_one(lambda connection: controls_at(connection, host), CONTROLS)
 
     @staticmethod
     def making(key: ControlKey, result: ControlResult, *, detail: str = "", now: datetime) -> Write:
@@ -143,12 +145,12 @@ class AnonymousControls:
         """The last ones of these repositories (host, repository), in their order."""
         query = select(ANONYMOUS_CONTROLS).where(tuple_(_A.host, _A.repository).in_(wanted))
 
-        async def work(connection: AsyncConnection) -> Sequence[AnonymousMade | None]:
-            rows = await connection.execute(query)
+        def work(connection: Connection) -> Sequence[AnonymousMade | None]:
+            rows = connection.execute(query)
             made = {(row.host, row.repository): AnonymousMade(AnonymousResult(row.result), row.at, row.status) for row in rows}
             return [made.get(one) for one in wanted]
 
-        return await self._database.read(work, ANONYMOUS_CONTROLS)
+        return await self._database.read_in_one(work, ANONYMOUS_CONTROLS)
 
     @staticmethod
     def making(host: str, repository: str, result: AnonymousResult, *, status: int | None, now: datetime) -> Write:

@@ -19,19 +19,20 @@ from typing import Any, Final
 from urllib.parse import quote
 
 import platformdirs
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, NullPool, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.errors import ConfigError, StoreError, StoreLost
 from validator.ledger.base.database import Database, fault
 from validator.ledger.base.tables import HEAD
+from validator.ledger.base.threads import FetchingConnection, OneThread, Threads
 
 BUSY_MS: Final = 5000
 """How long a writer waits for another process's write."""
 _OPENING_S: Final = 30.0
 """How long an opening waits for another process that makes or migrates the database."""
-_POOL_S: Final = 60.0
+_READERS: Final = 4
 _EMPTY: Final = ""
 
 
@@ -84,23 +85,23 @@ async def open_database(path: Path | None, *, read_only: bool = False) -> AsyncI
 
 @asynccontextmanager
 async def _opened(path: Path, *, durable: bool, read_only: bool) -> AsyncIterator[Database]:
-    writer: AsyncEngine | None = None
+    writer: OneThread | None = None
     _check_file(path, read_only)
-    reader = _engine(path, "ro" if read_only else "r")
+    reader = Threads([_thread(path, "ro" if read_only else "r") for _ in range(_READERS)])
     try:
         if read_only:
-            await _checked(reader, path)
+            await _checked(reader, path, read_only=True)
         else:
             _make_folder(path.parent)
             async with _alone(path.parent):
                 _make_file(path)
-                writer = _engine(path, "w")
-                await _checked(writer, path)
+                writer = _thread(path, "w")
+                await _checked(writer, path, read_only=False)
         yield Database(path=path, reader=reader, writer=writer, durable=durable)
     finally:
-        await reader.dispose()
+        await reader.close()
         if writer is not None:
-            await writer.dispose()
+            await writer.close()
 
 
 def _check_file(path: Path, read_only: bool) -> None:
@@ -168,18 +169,18 @@ async def _alone(folder: Path) -> AsyncIterator[None]:
         os.close(descriptor)
 
 
-def _engine(path: Path, mode: str) -> AsyncEngine:
-    """An engine whose transactions begin by our own word: IMMEDIATE for the one writer ("w"), on a snapshot else."""
-    uri = URL.create("sqlite+aiosqlite", database=f"file:{quote(str(path))}", query={"mode": "ro" if mode == "ro" else "rw", "uri": "true"})
-    size = 1 if mode == "w" else 4
-    engine = create_async_engine(uri, hide_parameters=True, pool_size=size, max_overflow=0, pool_timeout=_POOL_S)
+def _thread(path: Path, mode: str) -> OneThread:
+    """A connection whose transactions begin by our own word: IMMEDIATE for the one writer ("w"), on a snapshot else."""
+    uri = URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro" if mode == "ro" else "rw", "uri": "true"})
+    given = {"factory": FetchingConnection, "check_same_thread": False}
+    engine = create_engine(uri, hide_parameters=True, poolclass=NullPool, connect_args=given)
     pragmas = {
         "ro": ("query_only=ON",),
         "r": ("query_only=ON",),
         "w": ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"),
     }[mode]
 
-    @event.listens_for(engine.sync_engine, "connect")
+    @event.listens_for(engine, "connect")
     def _connected(driver: Any, _: object) -> None:
         driver.isolation_level = None
         cursor = driver.cursor()
@@ -187,24 +188,24 @@ def _engine(path: Path, mode: str) -> AsyncEngine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def _begun(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if mode == "w" else "BEGIN")
 
-    return engine
+    return OneThread(engine)
 
 
-async def _checked(engine: AsyncEngine, path: Path) -> None:
+async def _checked(at: OneThread | Threads, path: Path, *, read_only: bool) -> None:
     """Bring it to the newest revision (a reader: see that it is there)."""
     try:
-        async with engine.connect() as connection:
+        async with at.transaction() as connection:
             found = await _revision(connection, path)
         if found == HEAD:
             return
-        if "mode=ro" in str(engine.url):
+        if read_only:
             _refuse_newer(found, path)
             raise StoreError(f"the database {path} is of an older program; run `validator migrate` first")
-        async with engine.begin() as connection:
+        async with at.transaction() as connection:
             found = await _revision(connection, path)
             if found == HEAD:
                 return

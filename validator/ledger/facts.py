@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select
 
 from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.database import Database
@@ -129,14 +128,14 @@ class Facts:
         """What is known of these; those that were never asked there are left out."""
         found: dict[Fingerprint, FingerprintFacts] = {}
 
-        async def work(connection: AsyncConnection) -> dict[Fingerprint, FingerprintFacts]:
+        def work(connection: Connection) -> dict[Fingerprint, FingerprintFacts]:
             for start in range(0, len(fingerprints), _AT_ONCE):
                 some = fingerprints[start : start + _AT_ONCE]
-                for row in await connection.execute(select(FACTS).where(_F.host == host, _F.fingerprint.in_(some))):
+                for row in connection.execute(select(FACTS).where(_F.host == host, _F.fingerprint.in_(some))):
                     found[Fingerprint(row.fingerprint)] = facts_of(row)
             return found
 
-        return await self._database.read(work, FACTS)
+        return await self._database.read_in_one(work, FACTS)
 
     @staticmethod
     def asking(host: str, fingerprint: Fingerprint, *, now: datetime) -> Write:
@@ -199,11 +198,11 @@ class Facts:
         """When another secret was last accepted at `host`: the registry's health; None = never."""
         query = select(func.max(_F.accepted_at, type_=_F.accepted_at.type)).where(_F.host == host, _F.fingerprint != fingerprint)
 
-        async def work(connection: AsyncConnection) -> datetime | None:
-            found: datetime | None = await connection.scalar(query)
+        def work(connection: Connection) -> datetime | None:
+            found: datetime | None = connection.scalar(query)
             return found
 
-        return await self._database.read(work, FACTS)
+        return await self._database.read_in_one(work, FACTS)
 
 
 _READ: Final = Statement(KNOWN_REPOSITORIES)
@@ -229,21 +228,21 @@ class KnownRepositories:
         table = KNOWN_REPOSITORIES.c
         query = select(table.repository).where(table.fingerprint == fingerprint).order_by(table.at.desc(), table.repository)
 
-        async def work(connection: AsyncConnection) -> tuple[str, ...]:
-            return tuple((await connection.execute(query)).scalars())
+        def work(connection: Connection) -> tuple[str, ...]:
+            return tuple(connection.execute(query).scalars())
 
-        return await self._database.read(work, KNOWN_REPOSITORIES)
+        return await self._database.read_in_one(work, KNOWN_REPOSITORIES)
 
     async def many(self, fingerprints: Sequence[Fingerprint]) -> dict[Fingerprint, tuple[str, ...]]:
         """What each of these has read, the latest first; those that have read nothing are left out."""
         table, found = KNOWN_REPOSITORIES.c, dict[Fingerprint, tuple[str, ...]]()
 
-        async def work(connection: AsyncConnection) -> dict[Fingerprint, tuple[str, ...]]:
+        def work(connection: Connection) -> dict[Fingerprint, tuple[str, ...]]:
             for start in range(0, len(fingerprints), _AT_ONCE):
                 some = fingerprints[start : start + _AT_ONCE]
                 query = select(KNOWN_REPOSITORIES).where(table.fingerprint.in_(some)).order_by(table.at.desc(), table.repository)
-                for row in await connection.execute(query):
+                for row in connection.execute(query):
                     found[row.fingerprint] = (*found.get(row.fingerprint, ()), row.repository)
             return found
 
-        return await self._database.read(work, KNOWN_REPOSITORIES)
+        return await self._database.read_in_one(work, KNOWN_REPOSITORIES)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.database import Database
@@ -35,6 +34,18 @@ class Span:
     last: datetime
 
 
+_SPANS: Final = (
+    select(_S.kind, func.min(_S.at, type_=_S.at.type).label("first"), func.max(_S.at, type_=_S.at.type).label("last"))
+    .where(_S.host == bindparam("at_host"))
+    .group_by(_S.kind)
+)
+
+
+def spans_at(connection: Connection, host: str) -> dict[str, Span]:
+    """When each kind was first and last seen at `host`, of what is kept."""
+    return {row.kind: Span(row.first, row.last) for row in connection.execute(_SPANS, {"at_host": host})}
+
+
 class Illness:
     """The signs of one ledger, kept for 30 days."""
 
@@ -56,24 +67,14 @@ class Illness:
         """Forget the signs that are too old, once a day."""
         before = self._pruned_at.get(host)
         if before is None or now - before >= PRUNED_EVERY:
-            await self._database.write(lambda connection: connection.execute(delete(SIGNS).where(_S.host == host, _S.at < now - KEPT)))
+            await self._database.write_in_one(lambda connection: connection.execute(delete(SIGNS).where(_S.host == host, _S.at < now - KEPT)))
             self._pruned_at[host] = now
-
-    async def spans(self, host: str) -> dict[str, Span]:
-        """When each kind was first and last seen at `host`, of what is kept."""
-        query = select(_S.kind, func.min(_S.at, type_=_S.at.type).label("first"), func.max(_S.at, type_=_S.at.type).label("last"))
-
-        async def work(connection: AsyncConnection) -> dict[str, Span]:
-            rows = await connection.execute(query.where(_S.host == host).group_by(_S.kind))
-            return {row.kind: Span(row.first, row.last) for row in rows}
-
-        return await self._database.read(work, SIGNS)
 
     async def since(self, host: str, since: datetime) -> tuple[Sign, ...]:
         """What was seen at `host` from `since` on, the oldest first."""
         query = select(_S.kind, _S.at).where(_S.host == host, _S.at >= since).order_by(_S.at, _S.id)
 
-        async def work(connection: AsyncConnection) -> tuple[Sign, ...]:
-            return tuple(Sign(row.kind, row.at) for row in await connection.execute(query))
+        def work(connection: Connection) -> tuple[Sign, ...]:
+            return tuple(Sign(row.kind, row.at) for row in connection.execute(query))
 
-        return await self._database.read(work, SIGNS)
+        return await self._database.read_in_one(work, SIGNS)

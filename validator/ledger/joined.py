@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.errors import Bug
@@ -40,12 +40,22 @@ class Joined(Database):
             raise Bug("a write inside a snapshot of the ledger")
         return await work(self._connection)
 
+    async def read_in_one(self, work: Callable[[Connection], Made], *tables: Table) -> Made:
+        """Run `work` in the transaction that is open."""
+        return await self._connection.run_sync(work)
+
+    async def write_in_one(self, work: Callable[[Connection], Made], *tables: Table) -> Made:
+        """Run `work` in the transaction that is open, which keeps all or nothing."""
+        if not self._writes:
+            raise Bug("a write inside a snapshot of the ledger")
+        return await self._connection.run_sync(work)
+
     async def keep(self, *writes: Write | Change, at_once: bool = False) -> None:
         """Write these in the transaction that is open."""
         batch = Batch()
         for one in writes:
             batch.add(one)
-        await self.write(batch.make)
+        await self.write_in_one(batch.make)
         self._database.told(writes)
 
     @property

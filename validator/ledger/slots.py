@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Executable, Float, Integer, and_, bindparam, case, or_, select
+from sqlalchemy import Connection, Executable, Float, Integer, and_, bindparam, case, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.database import Database
@@ -56,14 +56,14 @@ class Slots:
             "waits": int(waits), "holds_s": (number - 1) * step_s - early_s + hold_s, "at_most": now + longest_s,
         }  # fmt: skip
 
-        async def work(connection: AsyncConnection) -> Any:
+        def work(connection: Connection) -> Any:
             dialect = connection.dialect.name
             statement = self._built.get(dialect)
             if statement is None:
                 statement = self._built[dialect] = _take(dialect)
-            return (await connection.execute(statement, given)).one()
+            return connection.execute(statement, given).one()
 
-        return await self._database.write(work)
+        return await self._database.write_in_one(work)
 
     async def pause(self, place: str, until: float, *, banned: bool) -> None:
         """Nothing of a sweep's is to be sent until then; `banned`: our address is banned until then."""

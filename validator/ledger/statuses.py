@@ -10,13 +10,12 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
 from validator.credential import Host, RegistryScope
 from validator.ledger.base.behind import Change, Statement, Write
 from validator.ledger.base.database import Database
-from validator.ledger.base.tables import STATUSES, upsert
+from validator.ledger.base.tables import STATUSES, inserted
 from validator.sealing import Fingerprint
 from validator.status import Standing, State
 from validator.verdict import Hint, Level, Outcome, Reason
@@ -163,14 +162,14 @@ class Statuses:
         `step` is quick and pure; None writes nothing. Returns what `step` returned.
         """
 
-        async def work(connection: AsyncConnection) -> StatusRow | None:
-            found = (await connection.execute(select(STATUSES).where(_is(key)).with_for_update())).one_or_none()
+        def work(connection: Connection) -> StatusRow | None:
+            found = (connection.execute(select(STATUSES).where(_is(key)).with_for_update())).one_or_none()
             made = step(None if found is None else _row(found))
             if made is not None:
-                await upsert(connection, STATUSES, _columns(made))
+                connection.execute(inserted(connection.dialect.name, STATUSES), _columns(made))
             return made
 
-        return await self._database.write(work, STATUSES)
+        return await self._database.write_in_one(work, STATUSES)
 
     async def get(self, key: StatusKey) -> StatusRow | None:
         """The row under `key`, or None."""
@@ -196,18 +195,18 @@ class Statuses:
         """Remove what is known of `user`'s secrets for `scope`; how many rows went."""
         statement = delete(STATUSES).where(_S.user == user, _S.host == scope.host, _S.path == scope.path)
 
-        async def work(connection: AsyncConnection) -> int:
-            return (await connection.execute(statement)).rowcount
+        def work(connection: Connection) -> int:
+            return connection.execute(statement).rowcount
 
-        return await self._database.write(work, STATUSES)
+        return await self._database.write_in_one(work, STATUSES)
 
     async def _select(self, *conditions: ColumnElement[bool]) -> tuple[StatusRow, ...]:
         query = select(STATUSES).where(*conditions).order_by(_S.user, _S.name, _S.host, _S.path, _S.checked_at)
 
-        async def work(connection: AsyncConnection) -> Sequence[Any]:
-            return (await connection.execute(query)).all()
+        def work(connection: Connection) -> Sequence[Any]:
+            return connection.execute(query).all()
 
-        return tuple(_row(row) for row in await self._database.read(work, STATUSES))
+        return tuple(_row(row) for row in await self._database.read_in_one(work, STATUSES))
 
 
 def _is(key: StatusKey) -> ColumnElement[bool]:

@@ -13,13 +13,15 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Final, TypeVar
 
+from sqlalchemy import Connection
+
 from validator.ledger.base.behind import Change, Write
 from validator.ledger.base.database import Database
 from validator.ledger.base.tables import ANONYMOUS_CONTROLS, CHALLENGES, CONTROLS, FACTS, KNOWN_REPOSITORIES, PLATFORMS, SIGNS
-from validator.ledger.challenges import Challenges, ChallengeSeen, Platforms
-from validator.ledger.controls import AnonymousControls, AnonymousMade, AnonymousResult, ControlKey, ControlMade, ControlResult, Controls
+from validator.ledger.challenges import ChallengeSeen, Platforms, challenge_of, other_than
+from validator.ledger.controls import AnonymousControls, AnonymousMade, AnonymousResult, ControlKey, ControlMade, ControlResult, controls_at
 from validator.ledger.facts import Facts, FingerprintFacts, KnownRepositories, after
-from validator.ledger.illness import Illness, Span
+from validator.ledger.illness import Span, spans_at
 from validator.sealing import Fingerprint
 
 FRESH_S: Final = 2.0
@@ -60,7 +62,6 @@ class View:
     def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._monotonic = monotonic
-        self._challenges, self._controls, self._illness = Challenges(database), Controls(database), Illness(database)
         self._facts, self._repositories = Facts(database), KnownRepositories(database)
         self._anonymous, self._platforms = AnonymousControls(database), Platforms(database)
         self._held: dict[str, dict[tuple[str, ...], Any]] = {}
@@ -76,14 +77,13 @@ class View:
     async def host(self, host: str) -> HostSeen:
         """What is known of `host`."""
 
-        async def read() -> HostSeen:
+        def look(connection: Connection) -> HostSeen:
             made: dict[ControlKey, dict[str, ControlMade]] = {}
-            for key, control in (await self._controls.of(host)).items():
+            for key, control in controls_at(connection, host).items():
                 made.setdefault(replace(key, repository=""), {})[key.repository] = control
-            challenge, signs = await self._challenges.get(host), await self._illness.spans(host)
-            return HostSeen(challenge, made, signs, await self._challenges.other_than(host))
+            return HostSeen(challenge_of(connection, host), made, spans_at(connection, host), other_than(connection, host))
 
-        found: HostSeen = await self._found(("host", host), read)
+        found: HostSeen = await self._found(("host", host), lambda: self._database.read_in_one(look, CHALLENGES, CONTROLS, SIGNS))
         return found
 
     async def facts(self, host: str, fingerprint: Fingerprint) -> FingerprintFacts | None:

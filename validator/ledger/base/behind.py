@@ -10,8 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Executable, Select, Table, bindparam, delete, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Executable, Select, Table, bindparam, delete, select, tuple_
 
 from validator.ledger.base.tables import inserted
 
@@ -122,30 +121,30 @@ class Batch:
         self.count += other.count
         self.tables |= other.tables
 
-    async def make(self, connection: AsyncConnection) -> None:
+    def make(self, connection: Connection) -> None:
         """Write all of it in the transaction of `connection`; raises what SQLAlchemy raises, and may be made again."""
         for section in self.sections:
             for by, rows in section.items():
                 if isinstance(by, Table):
-                    await _change(connection, by, rows)
+                    _change(connection, by, rows)
                 else:
-                    await connection.execute(by.built(connection.dialect.name), list(rows.values()))
+                    connection.execute(by.built(connection.dialect.name), list(rows.values()))
 
 
-async def _change(connection: AsyncConnection, table: Table, makers: Mapping[Hashable, Callable[[Any], Iterable[Write]]]) -> None:
+def _change(connection: Connection, table: Table, makers: Mapping[Hashable, Callable[[Any], Iterable[Write]]]) -> None:
     """Read the rows of these keys and write what their makers make of them."""
     columns = list(table.primary_key)
     found: dict[Hashable, Any] = {}
     keys = list(makers)
     for start in range(0, len(keys), _KEYS_AT_ONCE):
         query = of_keys(table, keys[start : start + _KEYS_AT_ONCE])
-        for row in await connection.execute(query):
+        for row in connection.execute(query):
             found[tuple([row._mapping[column.name] for column in columns])] = row
     made = Batch()
     for key, make in makers.items():
         for one in make(found.get(key)):
             made.add(one)
-    await made.make(connection)
+    made.make(connection)
 
 
 def of_keys(table: Table, keys: Sequence[Any]) -> Select[Any]:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, delete, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from validator.ledger.base.shares import RESERVED, BudgetClass, Place, Share
 from validator.ledger.base.tables import BUDGET
@@ -79,35 +78,35 @@ class Asked:
     idle: Mapping[str, Sequence[str]] = field(default_factory=dict)
     prune: Mapping[str, datetime] = field(default_factory=dict)
 
-    async def make(self, connection: AsyncConnection) -> tuple[dict[Wish, Reservation | Spent], set[str]]:
+    def make(self, connection: Connection) -> tuple[dict[Wish, Reservation | Spent], set[str]]:
         """The answers to the wishes, in order, and which idle places went; nothing of it is true before it is committed."""
         refused = [(word, word.refused_at) for word in self.words if word.refused_at is not None]
         if spent := [{"place": w.place.id, "refused_at": at, "refused_name": w.place.share.name} for w, at in refused if not w.again]:
-            await connection.execute(_REFUSE, spent)
+            connection.execute(_REFUSE, spent)
         if more := [_row(w.place.host, w.place.share, at, refused=True) for w, at in refused if w.again]:
-            await connection.execute(_TAKE, more)
+            connection.execute(_TAKE, more)
         gone = [*self.gone, *(word.place.id for word in self.words if word.refused_at is None)]
         if gone:
-            await connection.execute(_GIVE_BACK, [{"place": one} for one in gone])
+            connection.execute(_GIVE_BACK, [{"place": one} for one in gone])
         for host, before in self.prune.items():
-            await connection.execute(_PRUNE, {"at_host": host, "before": before})
+            connection.execute(_PRUNE, {"at_host": host, "before": before})
         answers: dict[Wish, Reservation | Spent] = {}
         dropped: set[str] = set()
         for host in dict.fromkeys(wish.host for wish in self.wishes):
-            dropped |= await self._take(connection, host, answers)
+            dropped |= self._take(connection, host, answers)
         if dropped:
-            await connection.execute(_GIVE_BACK, [{"place": one} for one in dropped])
+            connection.execute(_GIVE_BACK, [{"place": one} for one in dropped])
         taken = [answer for answer in answers.values() if isinstance(answer, Reservation)]
         if taken:
-            await connection.execute(_TAKE, [_row(one.host, one.share, one.at, one.id) for one in taken])
+            connection.execute(_TAKE, [_row(one.host, one.share, one.at, one.id) for one in taken])
         return answers, dropped
 
-    async def _take(self, connection: AsyncConnection, host: str, answers: dict[Wish, Reservation | Spent]) -> set[str]:
+    def _take(self, connection: Connection, host: str, answers: dict[Wish, Reservation | Spent]) -> set[str]:
         """Answer the wishes of one host; which of its idle places went for it."""
         wishes = [wish for wish in self.wishes if wish.host == host]
         now, longest = max(wish.now for wish in wishes), max(wish.share.longest for wish in wishes)
         between = {"at_host": host, "since": now - longest, "reserved_since": now - RESERVED}
-        rows = await connection.execute(_PLACES, between)
+        rows = connection.execute(_PLACES, between)
         places = [Place(row.id, row.at, not row.refused, BudgetClass(row.budget_class), row.name) for row in rows]
         idle, dropped = set(self.idle.get(host, ())), set[str]()
         for wish in wishes:

@@ -7,19 +7,42 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.errors import StoreError, StoreLost
 from validator.ledger.base.behind import AFTER_S, MOST, TOO_MANY, Batch, Change, Write
 
 Made = TypeVar("Made")
+
+
+class Transactions(Protocol):
+    """Where transactions are held: on a snapshot, or as the only writer."""
+
+    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """One whose statements are awaited one by one."""
+        ...
+
+    async def in_one(self, work: Callable[[Connection], Made]) -> Made:
+        """One that is all in `work`."""
+        ...
+
+
+class Writer(Transactions, Protocol):
+    """The one who writes; his transactions come one after another."""
+
+    async def others_version(self) -> object:
+        """Something that changes when another process, and only when another one, has written; None if he cannot tell."""
+        ...
+
+    async def scrub(self) -> None:
+        """Leave no bytes of deleted rows."""
+        ...
 
 
 class Database:
@@ -35,7 +58,7 @@ class Database:
     waits; a row that must not be forgotten is kept with `at_once=True`, and everything that waits goes with it.
     """
 
-    def __init__(self, *, path: Path, reader: AsyncEngine, writer: AsyncEngine | None, durable: bool) -> None:
+    def __init__(self, *, path: Path, reader: Transactions, writer: Writer | None, durable: bool) -> None:
         self.path = path
         self.durable = durable
         self._reader = reader
@@ -61,28 +84,53 @@ class Database:
             await self.flush()
 
         async def run() -> Made:
-            async with self._reader.connect() as connection:
+            async with self._reader.transaction() as connection:
                 return await work(connection)
 
         return await self.whole(run())
+
+    async def read_in_one(self, work: Callable[[Connection], Made], *tables: Table) -> Made:
+        """The same for work that awaits nothing: all of it in one hop."""
+        if self._waits_for(tables):
+            await self.flush()
+        return await self.whole(self._reader.in_one(work))
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[Made]], *tables: Table) -> Made:
         """Run `work` in BEGIN IMMEDIATE: what it reads cannot change before what it writes; all of it is kept, or nothing.
 
         What waits for `tables` is written before, in the same transaction.
         """
-        writer = self._writer
-        if writer is None:
-            raise StoreError(f"the database {self.path} is open for reading only; run without read-only access to change it")
-        self._present()
+        writer = self._writing()
 
         async def run() -> Made:
-            async with writer.connect() as connection, self._taken(tables) as batch, connection.begin():
-                if batch is not None:
-                    await batch.make(connection)
+            async with self._taken(tables) as taken, writer.transaction() as connection:
+                if (batch := taken()) is not None:
+                    await connection.run_sync(batch.make)
                 return await work(connection)
 
         return await self.whole(run())
+
+    async def write_in_one(self, work: Callable[[Connection], Made], *tables: Table) -> Made:
+        """The same for work that awaits nothing: all of it in one hop."""
+        writer = self._writing()
+
+        async def run() -> Made:
+            async with self._taken(tables) as taken:
+
+                def both(connection: Connection) -> Made:
+                    if (batch := taken()) is not None:
+                        batch.make(connection)
+                    return work(connection)
+
+                return await writer.in_one(both)
+
+        return await self.whole(run())
+
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise StoreError(f"the database {self.path} is open for reading only; run without read-only access to change it")
+        self._present()
+        return self._writer
 
     async def keep(self, *writes: Write | Change, at_once: bool = False) -> None:
         """Write these in one transaction: now, or while `behind` is open within a second, unless `at_once`.
@@ -97,7 +145,7 @@ class Database:
             batch = Batch()
             for one in writes:
                 batch.add(one)
-            await self.write(batch.make)
+            await self.write_in_one(batch.make)
             self.told(writes)
             return
         for one in writes:
@@ -140,18 +188,7 @@ class Database:
 
     async def others_version(self) -> object:
         """Something that changes when another process, and only when another one, has written; None where nobody can tell."""
-        writer = self._writer
-        if writer is None or writer.dialect.name != "sqlite":
-            return None
-
-        async def run() -> object:
-            async with writer.connect() as connection:
-                raw = await connection.get_raw_connection()
-                driver: Any = raw.driver_connection
-                async with driver.execute("PRAGMA data_version") as cursor:
-                    return id(driver), await cursor.fetchone()
-
-        return await self.whole(run())
+        return None if self._writer is None else await self.whole(self._writer.others_version())
 
     async def flush(self, *, last: bool = False) -> None:
         """Write everything that waits. Raises what `write` does; what was not written waits on."""
@@ -160,7 +197,7 @@ class Database:
                 self._waiting.add(one)
         batch = self._waiting if self._waiting.count else self._in_writing
         if batch is not None:
-            await self.write(_nothing, *batch.tables)
+            await self.write_in_one(_nothing, *batch.tables)
             self._fault = None
 
     @asynccontextmanager
@@ -197,36 +234,36 @@ class Database:
         return any(batch is not None and not batch.tables.isdisjoint(tables) for batch in (self._waiting, self._in_writing))
 
     @asynccontextmanager
-    async def _taken(self, tables: tuple[Table, ...]) -> AsyncIterator[Batch | None]:
-        """Everything that waits, if any of it is for `tables`; it waits on, before what came meanwhile, if the block raises."""
-        if not self._waits_for(tables):
-            yield None
-            return
-        batch, self._waiting = self._waiting, Batch()
-        self._in_writing = batch
+    async def _taken(self, tables: tuple[Table, ...]) -> AsyncIterator[Callable[[], Batch | None]]:
+        """Gives what waits, when it is called in the turn of the one writer, if any of it is for `tables`.
+
+        It waits on, before what came meanwhile, if the block raises.
+        """
+        taken: list[Batch] = []
+
+        def take() -> Batch | None:
+            if not self._waits_for(tables):
+                return None
+            batch, self._waiting = self._waiting, Batch()
+            taken.append(batch)
+            self._in_writing = batch
+            return batch
+
         try:
-            yield batch
+            yield take
         except BaseException:
-            batch.extend(self._waiting)
-            self._waiting = batch
+            for batch in taken:
+                batch.extend(self._waiting)
+                self._waiting = batch
             raise
         finally:
-            self._in_writing = None
+            if taken:
+                self._in_writing = None
 
     async def scrub(self) -> None:
         """Move the write-ahead log into the file and empty it, so that no bytes of deleted rows stay; best effort beside readers."""
-        writer = self._writer
-        if writer is None:
-            return
-
-        async def run() -> None:
-            async with writer.connect() as connection:
-                await connection.rollback()
-                raw = await connection.get_raw_connection()
-                driver: Any = raw.driver_connection
-                await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-        await self.whole(run())
+        if self._writer is not None:
+            await self.whole(self._writer.scrub())
 
     def _present(self) -> None:
         """SQLite goes on writing into a file that was deleted, and nobody would ever read it."""
@@ -249,11 +286,11 @@ class Database:
             raise
         except IntegrityError:
             raise
-        except (DBAPIError, PoolTimeout, sqlite3.Error, OSError, UnicodeEncodeError) as error:
+        except (DBAPIError, sqlite3.Error, OSError, UnicodeEncodeError) as error:
             raise fault(error, self.path) from None
 
 
-async def _nothing(connection: AsyncConnection) -> None:
+def _nothing(connection: Connection) -> None:
     """Nothing more than what waits."""
 
 
