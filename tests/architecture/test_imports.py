@@ -21,6 +21,7 @@ ROWS = {
     "sealing": 2, "protocol": 2, "emulator": 2, "reporting": 2,
     "evidence": 3,
     "verdict": 4, "status": 4.5,
+    "masking": 4.9,
     "providers": 5, "config": 5, "logs": 5, "metrics": 5,
     "registry": 6, "stores": 6, "ledger": 6, "notifiers": 6, "workload": 6,
     "probe": 7,
@@ -52,7 +53,7 @@ MAY_OPEN_A_SECRET = (
     "emulator/",  # the other side: it is the registry
     "ledger/keys.py",  # the fingerprints' key
     "ledger/tokens.py",  # a token of the service, to hash it
-    "logs.py",  # to hide it
+    "masking.py",  # to hide it
     "notifiers/",  # apprise's URLs
     "protocol/",  # a bearer token's claims
     "providers/",  # a token's shape

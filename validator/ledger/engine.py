@@ -24,7 +24,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.errors import ConfigError, StoreError, StoreLost
-from validator.ledger.base.database import Database, fault
+from validator.ledger.base.database import Database
+from validator.ledger.base.faults import fault
 from validator.ledger.base.tables import HEAD
 from validator.ledger.base.threads import FetchingConnection, OneThread, Threads
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from validator.evidence import Control, Evidence, Exchange, Opinion, OpinionSeen, Party, Step
+from validator.verdict.base import Reason
 from validator.verdict.reading import Meaning, Reading, read
 from validator.verdict.traits import Traits
 
@@ -22,12 +23,7 @@ def judged(evidence: Evidence, traits: Traits, *steps: Step, party: Party = Part
 
 def readings(evidence: Evidence, traits: Traits) -> tuple[tuple[Exchange, Reading], ...]:
     """Every exchange with its reading, worked out once for these rows."""
-    rows, found = evidence.worked_out.get("readings", (None, ()))
-    if rows is not traits.rows:
-        found = tuple([(e, read(e, traits.rows)) for e in evidence.exchanges])
-        evidence.worked_out["readings"] = traits.rows, found
-    kept: tuple[tuple[Exchange, Reading], ...] = found
-    return kept
+    return evidence.once("readings", traits.rows, lambda: tuple([(e, read(e, traits.rows)) for e in evidence.exchanges]))
 
 
 def control_at(evidence: Evidence, traits: Traits, step: Step) -> Control:
@@ -136,3 +132,20 @@ def opinion_control_of(evidence: Evidence) -> Control:
             return Control.ACCEPTED
         case _:
             return Control.UNCLEAR
+
+
+def scopes_lack(evidence: Evidence, traits: Traits, pull: Reading) -> bool | None:
+    """Whether the scopes that an introspection told can pull nothing; None where it told none."""
+    opinion = opinion_of(evidence)
+    if opinion is evidence.known.opinion and pull.meaning is Meaning.READABLE:
+        return None  # what was told days ago is disproved: scopes are given to a token that keeps its text
+    if opinion is None or opinion.opinion is not Opinion.KNOWS or opinion.scopes is None or not traits.scopes_that_pull:
+        return None
+    return not traits.scopes_that_pull & set(opinion.scopes)
+
+
+def detail_of(evidence: Evidence) -> Reason | None:
+    """Why the vendor's own API refuses the package, where it was asked and says so."""
+    asked = evidence.last(Step.DETAIL, party=Party.SUBJECT)
+    why = asked.opinion.why if asked is not None and asked.opinion is not None else ""
+    return Reason(why) if why else None

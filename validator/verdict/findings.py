@@ -17,12 +17,14 @@ from validator.verdict.controls import (
     anonymous_control,
     control_at,
     control_of_login,
+    detail_of,
     judged,
     opinion_control_of,
     opinion_of,
     proof_control,
     public_token_refused,
     readings,
+    scopes_lack,
 )
 from validator.verdict.reading import Meaning, Reading, read
 from validator.verdict.traits import Traits
@@ -104,12 +106,7 @@ class Findings:
 
 def find(evidence: Evidence, traits: Traits) -> Findings:
     """Fold `evidence` into findings, with the provider's `traits`. Total."""
-    by, found = evidence.worked_out.get("findings", (None, None))
-    if by is not traits:
-        found = _find(evidence, traits)
-        evidence.worked_out["findings"] = traits, found
-    kept: Findings = found
-    return kept
+    return evidence.once("findings", traits, lambda: _find(evidence, traits))
 
 
 def _find(evidence: Evidence, traits: Traits) -> Findings:
@@ -150,7 +147,7 @@ def _find(evidence: Evidence, traits: Traits) -> Findings:
         opinion=opinion.opinion if opinion else None,
         opinion_why=opinion.why if opinion else "",
         opinion_control=opinion_control_of(evidence),
-        scopes_lack=_scopes_lack(evidence, traits, pull),
+        scopes_lack=scopes_lack(evidence, traits, pull),
         kind_never_pulls=subject.kind in traits.kinds_that_never_pull or (opinion is not None and opinion.kind in traits.kinds_that_never_pull),
         kind_dies_soon=subject.short_lived or subject.kind in traits.kinds_that_die_soon,
         control=of_login,
@@ -167,7 +164,7 @@ def _find(evidence: Evidence, traits: Traits) -> Findings:
         claims_nobody=_claims_nobody(evidence),
         sweep=sweep,
         nobody=subject.anonymous,
-        detail=_detail(evidence),
+        detail=detail_of(evidence),
         explained=traits.known_yet_refused is not None,
         proves_nothing=pull.meaning is not Meaning.READABLE,
     )
@@ -179,12 +176,7 @@ def secret_reading(evidence: Evidence, traits: Traits) -> Reading:
     The login without scope speaks of the secret; where none was made, the scoped login does. A scoped login that was
     accepted where its control was refused clears an earlier refusal (the repeat of 6.2).
     """
-    by, found = evidence.worked_out.get("secret", (None, None))
-    if by is not traits:
-        found = _secret_reading(evidence, traits)
-        evidence.worked_out["secret"] = traits, found
-    kept: Reading = found
-    return kept
+    return evidence.once("secret", traits, lambda: _secret_reading(evidence, traits))
 
 
 def _secret_reading(evidence: Evidence, traits: Traits) -> Reading:
@@ -277,15 +269,6 @@ def _past_end(evidence: Evidence) -> bool:
     return ends is not None and bool(asked) and asked[-1].at >= ends.timestamp()
 
 
-def _scopes_lack(evidence: Evidence, traits: Traits, pull: Reading) -> bool | None:
-    opinion = opinion_of(evidence)
-    if opinion is evidence.known.opinion and pull.meaning is Meaning.READABLE:
-        return None  # what was told days ago is disproved: scopes are given to a token that keeps its text
-    if opinion is None or opinion.opinion is not Opinion.KNOWS or opinion.scopes is None or not traits.scopes_that_pull:
-        return None
-    return not traits.scopes_that_pull & set(opinion.scopes)
-
-
 def _signs_of_illness(evidence: Evidence, traits: Traits) -> bool:
     for _, reading in judged(evidence, traits, Step.LOGIN, Step.SCOPED, party=Party.CONTROL):
         if reading.reason in _IMPOSSIBLE_OF_A_MADE_UP_NAME:
@@ -312,9 +295,3 @@ def _claims_nobody(evidence: Evidence) -> bool:
     """True if the token that the subject got says itself that nobody was logged in."""
     granted = [e.grant for e in evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT) if e.grant is not None]
     return bool(granted) and granted[-1].anonymous is True
-
-
-def _detail(evidence: Evidence) -> Reason | None:
-    asked = evidence.last(Step.DETAIL, party=Party.SUBJECT)
-    why = asked.opinion.why if asked is not None and asked.opinion is not None else ""
-    return Reason(why) if why else None

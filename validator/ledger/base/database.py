@@ -1,15 +1,13 @@
-"""The database that the ledger's tables are in: one writer, readers beside it, writes that wait a moment, and the sentences for
-what goes wrong there.
-"""
+"""The database that the ledger's tables are in: one writer, readers beside it, and writes that wait a moment."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -17,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.errors import StoreError, StoreLost
 from validator.ledger.base.behind import AFTER_S, MOST, TOO_MANY, Batch, Change, Write
+from validator.ledger.base.faults import fault
 
 Made = TypeVar("Made")
 
@@ -292,26 +291,3 @@ class Database:
 
 def _nothing(connection: Connection) -> None:
     """Nothing more than what waits."""
-
-
-_FAULTS: Final[Mapping[int, tuple[type[StoreError] | type[StoreLost], str]]] = {
-    sqlite3.SQLITE_BUSY: (StoreError, "the database {} is locked by another process; try again when that one is done"),
-    sqlite3.SQLITE_LOCKED: (StoreError, "the database {} is locked by another process; try again when that one is done"),
-    sqlite3.SQLITE_NOTADB: (StoreError, "{} is not a database of ours; name another file by `store`"),
-    sqlite3.SQLITE_CORRUPT: (StoreError, "the database {} is damaged; put back a copy of it"),
-    sqlite3.SQLITE_READONLY: (StoreError, "the database {} cannot be written; give this user the right to"),
-    sqlite3.SQLITE_PERM: (StoreError, "the database {} cannot be written; give this user the right to"),
-    sqlite3.SQLITE_FULL: (StoreLost, "the disk of the database {} is full; make room and start again"),
-    sqlite3.SQLITE_IOERR: (StoreLost, "the disk of the database {} fails; see to the disk and start again"),
-    sqlite3.SQLITE_CANTOPEN: (StoreLost, "the database {} cannot be opened any more; see to its folder and start again"),
-}
-
-
-def fault(error: Exception, path: Path) -> StoreError | StoreLost:
-    """The sentence for an error of the driver; its own words may quote a row, and are not repeated."""
-    cause = getattr(error, "orig", None) or error
-    if isinstance(cause, UnicodeEncodeError):
-        return StoreError("a name to be stored is not UTF-8 text; give it as UTF-8")
-    lost = (StoreLost, f"the database {{}} failed while in use ({type(cause).__name__}); start again")
-    kind, sentence = _FAULTS.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF, lost)
-    return kind(sentence.format(path))

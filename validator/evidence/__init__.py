@@ -6,86 +6,38 @@ credential (and one image), in order, with its subject and what was known. It ho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from yarl import URL
 
 from validator.credential import SecretKind
+from validator.evidence.base import Asker, Control, Failure, Opinion, Party, Step
 from validator.protocol.errcode import BodyShape
 from validator.protocol.manifest import ManifestFacts, Platform
 
+__all__ = [
+    "NOTHING_KNOWN",
+    "Asker",
+    "Control",
+    "Demand",
+    "Evidence",
+    "Exchange",
+    "Failure",
+    "Grant",
+    "Known",
+    "ManifestSeen",
+    "Opinion",
+    "OpinionSeen",
+    "Party",
+    "Step",
+    "Subject",
+]
 
-class Step(StrEnum):
-    """Where in the conversation a request stands. On a Basic registry, LOGIN is the ping with the pair."""
-
-    PING = "ping"
-    LOGIN = "login"
-    SCOPED = "scoped_login"
-    PULL = "pull"
-    MANIFEST = "manifest"
-    CONFIG = "config"
-    OPINION = "opinion"
-    DETAIL = "detail"
-    ELSEWHERE = "elsewhere"
-
-
-class Party(StrEnum):
-    """Whose secret a request carries; one party's bearer token never answers for another."""
-
-    SUBJECT = "subject"
-    ANONYMOUS = "anonymous"
-    CONTROL = "control"
-    CANARY = "canary"
-
-
-class Asker(StrEnum):
-    """Who waits for the answer: somebody now (a refused login is repeated once), or a sweep (it is confirmed later)."""
-
-    CHECK = "check"
-    PREFLIGHT = "preflight"
-    SWEEP = "sweep"
-
-
-class Failure(StrEnum):
-    """Why there is no answer; each is the reason of an `unknown` by the same name."""
-
-    DNS_NXDOMAIN = "dns_nxdomain"
-    DNS_FAILURE = "dns_failure"
-    CONNECT_FAILED = "connect_failed"
-    TLS_UNTRUSTED = "tls_untrusted"
-    TLS_EXPIRED = "tls_expired"
-    TLS_NAME = "tls_name"
-    TLS_FAILED = "tls_failed"
-    TIMEOUT = "timeout"
-    DEADLINE = "deadline"
-    PROTOCOL = "protocol"
-    BODY_TOO_LARGE = "body_too_large"
-    PROXY_ERROR = "proxy_error"
-    UNSAFE_ADDRESS = "unsafe_address"
-    UNSAFE_REALM = "unsafe_realm"
-    UNSAFE_REDIRECT = "unsafe_redirect"
-    INSECURE_SCHEME = "insecure_scheme"
-    BUDGET_SPENT = "budget_spent"
-    ADDRESS_BANNED = "address_banned"
-    """Not sent: the registry said a while ago that our address is banned, and that lasts."""
-    NOT_MADE = "control_missing"
-    """A control that may not be made here: no durable ledger, or switched off."""
-
-
-class Control(StrEnum):
-    """What a control at one step came to."""
-
-    REFUSED = "refused"
-    DENIED = "denied"
-    """Refused, by a 403: as good as refused wherever the vendor's page does not tell them apart."""
-    ACCEPTED = "accepted"
-    UNCLEAR = "unclear"
-    """Not made, or its answer says nothing: the same as missing."""
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,17 +72,6 @@ class Grant:
     pulls: bool | None = None
     anonymous: bool | None = None
     life_s: float = 60.0
-
-
-class Opinion(StrEnum):
-    """What a vendor's own introspection said of the secret."""
-
-    AGREES = "agrees"
-    """It refuses the secret too."""
-    KNOWS = "knows"
-    """The secret lives."""
-    SILENT = "silent"
-    """No usable answer: never a verdict."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,8 +211,15 @@ class Evidence:
     subject: Subject
     known: Known = NOTHING_KNOWN
     exchanges: tuple[Exchange, ...] = ()
-    worked_out: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
-    """What pure functions made of it: asked once more, they need not make it again."""
+    _made: dict[str, tuple[object, Any]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, name: str, by: object, make: Callable[[], Made]) -> Made:
+        """What `make`, a pure function of it and of `by`, comes to: asked again for the same, it is not made again."""
+        found = self._made.get(name)
+        if found is None or found[0] is not by:
+            found = self._made[name] = by, make()
+        made: Made = found[1]
+        return made
 
     def plus(self, exchange: Exchange) -> Evidence:
         """The same with one more exchange at the end."""
@@ -291,10 +239,7 @@ class Evidence:
 
         Only answers to requests without Authorization count (registries/README.md 6.2).
         """
-        found: tuple[Demand | None, float] | None = self.worked_out.get("challenged")
-        if found is None:
-            found = self.worked_out["challenged"] = self._challenged()
-        return found
+        return self.once("challenged", None, self._challenged)
 
     def _challenged(self) -> tuple[Demand | None, float]:
         if not self.exchanges:
