@@ -210,7 +210,12 @@ class TokenServer:
             await self._runner.cleanup()
 
     def write_bundle(self, path: Path) -> None:
-        """The certificate of the signing key, for `rootcertbundle`."""
+        """The certificate of the signing key, for `rootcertbundle`: one for all registries, a second would not chain to the first."""
+        if not self._der:
+            self._der = self._self_signed()
+        path.write_bytes(ssl.DER_cert_to_PEM_cert(self._der).encode())
+
+    def _self_signed(self) -> bytes:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, ISSUER)])
         now = datetime.now(UTC)
         certificate = (
@@ -218,8 +223,7 @@ class TokenServer:
             .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(self._key, hashes.SHA256())
         )  # fmt: skip
-        self._der = certificate.public_bytes(serialization.Encoding.DER)
-        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        return certificate.public_bytes(serialization.Encoding.DER)
 
     def sign(self, subject: str, access: list[dict[str, Any]]) -> str:
         """A token of distribution's form (docs/content/spec/auth/jwt.md), valid for five minutes."""
