@@ -37,6 +37,17 @@ async def test_an_open_registry_that_offers_no_basic_has_not_judged_the_pair(cha
         assert by_image.credential == "valid (pull_proven)", "the manifest's challenge leads to the token server"
 
 
+@pytest.mark.parametrize("challenge", ['Bearer realm="https://reg.test/a",realm="https://evil.test/b"', "Bearer", "Negotiate"])
+async def test_a_basic_registry_that_demands_something_else_now_has_not_judged_the_pair(challenge: str, cli: Cli) -> None:
+    """A good key at a site that changes over: what it asks for cannot be followed, and says nothing of the key."""
+    async with Scripted({"P0": err("UNAUTHORIZED", demand='Basic realm="x"'), "P+": Say(body={}), "P!": err("UNAUTHORIZED")}) as registry:
+        cli.registries = registry.settings()
+        assert (await cli.check(registry.host, USERNAME, SECRET)).credential == "valid (login_accepted)"
+        registry.script["P+"] = err("UNAUTHORIZED", demand=challenge)
+        pass_time(cli, 120)
+        assert (await cli.check(registry.host, USERNAME, SECRET)).credential == "unknown (ambiguous_refusal)"
+
+
 async def test_an_open_registry_that_offers_both_looks_at_basic(cli: Cli) -> None:
     async with Scripted({"P0": Say(body={}), "P+": Say(body={}), "P!": err("UNAUTHORIZED")}) as registry:
         registry.script["P!"] = Say(401, headers=(("WWW-Authenticate", f'Bearer realm="{registry.realm}"'), ("WWW-Authenticate", 'Basic realm="x"')))

@@ -158,8 +158,8 @@ def _authoritative(turn: Turn, held: Held) -> bool:
     offered = " ".join(turn.answer.values("www-authenticate")).lower()
     at_registry = str(turn.request.url if turn.request else "").endswith("/v2/")
     basic = at_registry and "basic" in offered
-    if at_registry and "bearer" in offered and not basic:
-        return False  # it looks at no Basic
+    if at_registry and offered.strip(" \t,") and not basic:
+        return False  # whoever demands something else has not looked at the Basic that it got
     if turn.status == 401:
         return shaped or not turn.answer.body.strip() or basic or _loosely_shaped(turn.answer.body)
     if turn.status == 403 and held.provider.key == "ghcr":

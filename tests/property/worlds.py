@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 from urllib.parse import unquote
@@ -26,6 +26,7 @@ from tests.property.answers import (
     seen,
 )
 from tests.property.conversation import RECALLS, Conversation, Held, Talk, Turn
+from validator.credential import SecretKind
 from validator.evidence import Asker, Failure, Party, Step
 from validator.providers.plan import Ask, Auth
 from validator.registry.base import Answer, Request
@@ -248,7 +249,8 @@ def unpacked(text: str) -> tuple[Talk, list[Answer | Failure]]:
         else:
             headers = tuple((name, value) for name, value in answer["headers"])
             said.append(Answer(status=answer["status"], headers=headers, body=base64.b64decode(answer["body"]), encoding=answer["encoding"], ms=5.0))
-    return replace(Talk(**{**kept["talk"], "asker": Asker(kept["talk"]["asker"])})), said
+    kind = SecretKind(kept["talk"].get("kind", SecretKind.PASSWORD))
+    return Talk(**{**kept["talk"], "asker": Asker(kept["talk"]["asker"]), "kind": kind}), said
 
 
 __all__ = ["HUB_WRONG", "any_of", "packed", "play", "replayed", "talk_of", "unpacked", "world_of"]

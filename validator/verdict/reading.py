@@ -70,6 +70,12 @@ def words(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
+_DEMANDS: Final[dict[str, tuple[str, ...]]] = {
+    "basic": ("basic",), "bearer": ("bearer",), "any": ("basic", "bearer"), "no basic": ("bearer", "other"), "none": ("none",),
+}  # fmt: skip
+"""What a row calls a demand -> its schemes; "other" is one that cannot be followed, of a registry that got the pair by Basic."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Says:
     """A row: when an exchange fits all that is given, it says `meaning (reason)`. None = any."""
@@ -83,7 +89,7 @@ class Says:
     codes: frozenset[str] | None = None
     text: re.Pattern[str] | None = None
     demands: str | None = None
-    """The scheme of the challenge in the answer: "basic", "bearer"; "any" one of them; "none"."""
+    """The scheme of the challenge in the answer: "basic", "bearer"; "any" one of them; "no basic": one, and not that; "none"."""
     basic_login: bool | None = None
     """True: the login went to the registry itself (a Basic registry)."""
     unasked: bool | None = None
@@ -106,7 +112,7 @@ class Says:
             (self.shapes is None or exchange.shape in self.shapes)
             and (self.codes is None or exchange.code in self.codes)
             and (self.text is None or self.text.search(exchange.text) is not None)
-            and (self.demands is None or self.demands == demand or (self.demands == "any" and demand in ("basic", "bearer")))
+            and (self.demands is None or demand in _DEMANDS[self.demands])
             and (self.basic_login is None or self.basic_login == bool(exchange.basic))
             and (self.unasked is None or self.unasked == (exchange.basic == "unasked"))
             and (self.traded_in is None or self.traded_in == (exchange.method == "POST"))
@@ -151,7 +157,7 @@ READ: Final[tuple[Says, ...]] = (
     Says(row="7.36", meaning=Meaning.ACCEPTED, steps=_LOGIN, statuses=_at(200), shapes=JSON_SHAPED, basic_login=True),
     Says(row="7.36 sign", meaning=Meaning.ACCEPTED, steps=_LOGIN, statuses=_at(200), sign=True, basic_login=True),
     # whoever offers no Basic has not looked at it: a no to everybody who brings one (others.md G3)
-    Says(row="G3", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGIN, statuses=_at(401), basic_login=True, demands="bearer"),
+    Says(row="G3", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGIN, statuses=_at(401), basic_login=True, demands="no basic"),
     Says(row="G3 bare", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGIN, statuses=_at(401), unasked=True, demands="none"),
     # a refusal's own words (7.30)
     Says(

@@ -15,6 +15,7 @@ from validator.providers.plan import Ask, Auth
 from validator.registry.base import Answer, Request
 from validator.registry.client import Pair, RegistryClient
 from validator.registry.reach import Reach
+from validator.verdict.reading import Meaning, read
 
 PAIR = Pair("alice", SecretStr("s3cret"))
 
@@ -36,13 +37,13 @@ async def nothing(digest: str) -> ManifestSeen | None:
 
 
 async def sent(
-    step: Step, status: int = 401, *fields: tuple[str, str], hops: int = 0, method: str = "GET", body: bytes = b""
+    step: Step, status: int = 401, *fields: tuple[str, str], hops: int = 0, method: str = "GET", body: bytes = b"", basic: str = ""
 ) -> tuple[Request, Exchange]:
     transport = Recorded(Answer(status=status, headers=tuple(fields), body=body, encoding=None, ms=1.0))
     reach = Reach(host=Host("reg.test"), registry=URL("https://reg.test/"), provider=GENERIC, listed=frozenset({"reg.test:443"}))
     client = RegistryClient(transport, reach, {Party.SUBJECT: PAIR}, lambda: 0.0, nothing)
     auth = Auth.PAIR if step in (Step.LOGIN, Step.SCOPED) else Auth.NONE
-    seen = await client.send(Ask(step=step, party=Party.SUBJECT, method=method, url=URL("https://reg.test/token"), auth=auth, hops=hops))
+    seen = await client.send(Ask(step=step, party=Party.SUBJECT, method=method, url=URL("https://reg.test/token"), auth=auth, hops=hops, basic=basic))
     [request] = transport.requests
     return request, seen
 
@@ -60,6 +61,25 @@ async def test_of_a_challenges_error_only_known_words_are_kept(said: str, code: 
     assert seen.code == code
     assert seen.demand is not None
     assert seen.demand.error == code
+
+
+OFFERED = {
+    "basic": (('Basic realm="x"',), "basic"), "basic beside another": (('Bearer realm="https://reg.test/token"', "Basic"), "basic"),
+    "a bearer": (('Bearer realm="https://reg.test/token"',), "bearer"), "a bearer without a realm": (("Bearer",), "other"),
+    "a realm twice": (('Bearer realm="https://reg.test/a",realm="https://evil.test/b"', 'Bearer realm="https://reg.test/c"'), "other"),
+    "none that we know": (("Negotiate",), "other"), "rubbish": (("\x00",), "other"), "nothing": ((), None), "nothing in it": ((" ,, ",), None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("fields", "scheme"), OFFERED.values(), ids=OFFERED.keys())
+async def test_a_no_to_a_basic_login_is_one_where_a_basic_is_asked_for_or_nothing(fields: tuple[str, ...], scheme: str | None) -> None:
+    """A server that demands something else, followable or not, has not looked at the pair: its no makes no dead key."""
+    headers = [("www-authenticate", field) for field in fields]
+    _, seen = await sent(Step.LOGIN, 401, *headers, body=b'{"errors": [{"code": "UNAUTHORIZED"}]}', basic="demanded")
+    assert (seen.demand.scheme if seen.demand else None) == scheme
+    assert read(seen).meaning is (Meaning.REFUSED if scheme in ("basic", None) else Meaning.UNKNOWN)
+    _, elsewhere = await sent(Step.LOGIN, 401, *headers, body=b'{"errors": [{"code": "UNAUTHORIZED"}]}')
+    assert read(elsewhere).meaning is Meaning.REFUSED, "a token server looks at the Basic that it gets"
 
 
 HOPS = {
