@@ -35,8 +35,6 @@ CONFIG_CAP: Final = 1024 * 1024
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 FIRST_BYTE_S: Final = 10.0
 """The wait for an answer's head; a login may take the whole time: registries sleep after a refusal (README 4.2.7)."""
-OTHER: Final = "other"
-"""The scheme of a demand that cannot be followed, and offers no Basic."""
 _TEXT: Final = 500
 _LABEL: Final = 100
 
@@ -183,8 +181,8 @@ class RegistryClient:
         offered = parse_challenges(fields)
         chosen, looks = choose_challenge(offered), any(each.scheme == BASIC for each in offered)
         if chosen is None:
-            # a demand that nobody can follow, of the one that got the pair by Basic: what counts is that it asks for no Basic
-            return Demand(scheme=OTHER) if basic and not looks and any(value.strip(" \t,") for value in fields) else None
+            # of the one that got the pair by Basic: what counts is that it asks for another, whether that can be followed or not
+            return Demand(scheme="other") if basic and not looks and any(value.strip(" \t,") for value in fields) else None
         if basic and looks:
             return Demand(scheme=BASIC)  # the pair went there by Basic: that it is looked at is what counts
         said = chosen.parameters.get("error", "").lower()
