@@ -1,6 +1,6 @@
 # `make` alone prints the targets. Everything runs in .venv, which `setup` builds from the lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep accuracy fuzz browser lock clean
+.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep accuracy fuzz postgres browser lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
@@ -46,6 +46,9 @@ accuracy: setup ## verdicts against the emulator's truth; the last line is one J
 fuzz: setup ## longer runs of the property tests
 	$(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=fuzz --timeout=1200 tests/property
 	$(BIN)/python -m tests.property.fuzz
+
+postgres: setup ## every test of the ledger on Postgres, and what takes longer there
+	$(BIN)/python -m pytest -n $(JOBS) --postgres tests/ledger tests/postgres tests/stores
 
 browser: setup ## the dashboard in Chromium (Debian's chromium; skipped without it)
 	$(BIN)/python -m pytest tests/browser

@@ -31,6 +31,7 @@ from aiohttp import ClientResponse
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Connection
 
+from tests.postgres.server import Postgres, binaries, running
 from validator.ledger import engine
 from validator.providers import image_questions, login_questions
 
@@ -103,6 +104,10 @@ def _one_authority(config: pytest.Config) -> None:
     config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
     trustme.CA().cert_pem.write_to_path(folder / "one.pem")
     os.environ["SSL_CERT_FILE"], os.environ["SSL_CERT_DIR"] = str(folder / "one.pem"), str(folder)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--postgres", action="store_true", help="run on Postgres everything that can be, also what takes long")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -192,6 +197,24 @@ def program() -> Callable[[str], str]:
         return path
 
     return found
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A running Postgres of this process's tests; without Debian's package as for a program. No test changes what another finds there."""
+    if binaries() is None and os.environ.get("CI") == "true":
+        pytest.fail("PostgreSQL is not installed, and CI=true skips nothing; .ci/run installs it")
+    if binaries() is None:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
+    with running() as one:
+        yield one
+
+
+@pytest.fixture
+def at_length(request: pytest.FixtureRequest) -> None:
+    """The test takes too long for the suite: `make postgres` runs it."""
+    if not request.config.getoption("--postgres"):
+        pytest.skip("it takes long; `make postgres` runs it")
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ ROWS = {
     "sealing": 2, "protocol": 2, "emulator": 2, "reporting": 2,
     "evidence": 3,
     "verdict": 4, "status": 4.5,
+    "postgres": 4.8,
     "masking": 4.9,
     "providers": 5, "config": 5, "logs": 5, "metrics": 5,
     "registry": 6, "stores": 6, "ledger": 6, "notifiers": 6, "workload": 6,
@@ -54,6 +55,7 @@ MAY_OPEN_A_SECRET = (
     "ledger/keys.py",  # the fingerprints' key
     "ledger/tokens.py",  # a token of the service, to hash it
     "masking.py",  # to hide it
+    "postgres.py",  # the store's URL, to dial it
     "notifiers/",  # apprise's URLs
     "protocol/",  # a bearer token's claims
     "providers/",  # a token's shape
@@ -103,7 +105,7 @@ WITHIN = {
     "api": ["registries", "sweeps", "pages"],
     "notifiers": ["base", "urls", "words", "log", "mail", "chat", "webhook"],
     "probe": ["reach", "lanes", "recall", "health"],
-    "ledger": ["statuses", "users", "history", "notices", "digests", "challenges", "controls", "facts", "illness", "view"],
+    "ledger": ["engine", "postgres", "statuses", "users", "history", "notices", "digests", "challenges", "controls", "facts", "illness", "view"],
 }
 """Inside these packages some modules build on one another, in this order alone."""
 

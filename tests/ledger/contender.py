@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from pydantic import SecretStr
 
 from validator.credential import Credential, parse_scope
 from validator.evidence import Asker
-from validator.ledger import Embedded, open_embedded
+from validator.ledger import Embedded, open_embedded, open_embedded_on
 from validator.ledger.budgets import BudgetClass, Reservation
+from validator.postgres import server_of
 from validator.probe.lanes import SharedRow
 from validator.providers import Pace
 from validator.registry.pace import lane_of
@@ -99,13 +101,21 @@ async def killed(embedded: Embedded, who: str) -> int:
     return 0
 
 
-async def main(what: str, who: str, folder: Path) -> None:
+def opened(where: str) -> AbstractAsyncContextManager[Embedded]:
+    """`FOLDER`, or `FOLDER URL` for a database on a server."""
+    folder, _, url = where.partition(" ")
+    if url:
+        return open_embedded_on(server_of(SecretStr(url), {}), Path(folder) / "master.key")
+    return open_embedded(Path(folder) / "validator.db", Path(folder) / "master.key")
+
+
+async def main(what: str, who: str, where: str) -> None:
     """Opens before "ready", but for `open`, which opens after the starting line."""
     work = {"reserve": reserve, "count": count, "store": store, "killed": killed, "log_in": log_in, "pace": pace}.get(what)
     if work is None:
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-    async with open_embedded(folder / "validator.db", folder / "master.key") as embedded:
+    async with opened(where) as embedded:
         if work is None:
             print(embedded.keys.fingerprinter.name("nvcr.io", "u"), flush=True)
             return
@@ -115,4 +125,4 @@ async def main(what: str, who: str, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3]))

@@ -30,10 +30,14 @@ READ = Statement(KNOWN_REPOSITORIES)
 
 
 @pytest.fixture
-def on_disk(embedded: Embedded) -> Callable[[str], int]:
+def on_disk(embedded: Embedded, ledger_on: str, request: pytest.FixtureRequest) -> Callable[[str], int]:
     """How many rows another program finds in a table."""
 
     def count(table: str) -> int:
+        if ledger_on == "postgres":
+            database = embedded.database.name.partition(" ")[0]
+            with request.getfixturevalue("postgres").connect(database) as connection:
+                return int(connection.execute(f"SELECT count(*) FROM validator.{table}").fetchone()[0])
         with closing(sqlite3.connect(f"file:{embedded.database.path}?mode=ro", uri=True)) as other:
             return int(other.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
@@ -136,6 +140,7 @@ async def test_changes_of_many_rows_are_made_of_their_own(ledger: Ledger, now: d
     assert {row.name: row.state for row in await ledger.statuses.all()} == {f"u{i}": f"was {i}" for i in range(400)}
 
 
+@pytest.mark.of_a_file
 async def test_what_fails_is_kept_told_once_and_written_later(embedded: Embedded, now: datetime, on_disk, monkeypatch) -> None:
     ledger = embedded.ledger
     with closing(sqlite3.connect(embedded.database.path, isolation_level=None)) as other:

@@ -228,6 +228,7 @@ async def test_a_caller_that_is_cancelled_keeps_no_place(here: Process, ledger: 
     assert [isinstance(await here.take(), Reservation) for _ in range(3)] == [True, True, False]
 
 
+@pytest.mark.of_a_file
 async def test_when_the_database_is_gone_nobody_gets_a_place(here: Process, embedded: Embedded) -> None:
     embedded.database.path.rename(embedded.database.path.with_name("away.db"))
     async with asyncio.TaskGroup() as tasks:

@@ -22,6 +22,7 @@ async def test_the_keys_are_the_same_the_next_time(opener):
     assert first.keys.master.text() == third.keys.master.text()
 
 
+@pytest.mark.of_a_file
 async def test_a_missing_master_key_is_one_sentence_and_no_new_one_is_made(opener, tmp_path):
     async with opener():
         pass

@@ -41,6 +41,7 @@ async def test_no_other_text_is_one(ledger: Ledger) -> None:
         assert await ledger.tokens.find(SecretStr(wrong)) is None, wrong
 
 
+@pytest.mark.of_a_file
 async def test_the_database_holds_no_token(embedded: Embedded) -> None:
     made, text = await embedded.ledger.tokens.create("ci", [Scope.ADMIN], "*", now=NOW)
     secret = text.get_secret_value().rpartition(made.id)[2].strip("_")

@@ -18,13 +18,13 @@ from validator.stores.sqlite import SqliteStore
 ROOT = Path(__file__).parents[2]
 
 
-async def race(what: str, folder: Path, runners: int, code: int = 0) -> list[str]:
-    """What each printed, all having started at the same moment."""
+async def race(what: str, where: Path | str, runners: int, code: int = 0) -> list[str]:
+    """What each printed, all having started at the same moment; `where` as `contender.opened` reads it."""
     command = (sys.executable, "-m", "tests.ledger.contender", what)
     pipe = asyncio.subprocess.PIPE
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     processes = [
-        await asyncio.create_subprocess_exec(*command, f"p{i}", str(folder), stdin=pipe, stdout=pipe, cwd=ROOT, env=environment)
+        await asyncio.create_subprocess_exec(*command, f"p{i}", str(where), stdin=pipe, stdout=pipe, cwd=ROOT, env=environment)
         for i in range(runners)
     ]
     for process in processes:

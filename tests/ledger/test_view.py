@@ -125,6 +125,7 @@ async def test_repositories_are_seen_the_latest_first(watched: Watched) -> None:
     assert await watched.view.repositories(ONE) == ("a/b", "c") == await watched.ledger.repositories.of(ONE)
 
 
+@pytest.mark.of_a_file
 async def test_what_is_asked_again_is_not_read_again_also_after_writes_of_ours(watched: Watched) -> None:
     for second in range(30):
         watched.ticks = second

@@ -28,6 +28,7 @@ from validator.ledger.keys import Keyring, open_keys
 from validator.ledger.lanes import Lanes
 from validator.ledger.notices import Notices
 from validator.ledger.plans import Plans
+from validator.ledger.postgres import open_on_server
 from validator.ledger.schedules import Schedules
 from validator.ledger.slots import Slots
 from validator.ledger.statuses import Statuses
@@ -35,6 +36,7 @@ from validator.ledger.sweeps import Sweeps
 from validator.ledger.tokens import Tokens
 from validator.ledger.users import Users
 from validator.ledger.view import View
+from validator.postgres import Server
 
 Made = TypeVar("Made")
 
@@ -122,5 +124,13 @@ class Embedded:
 async def open_embedded(path: Path | None, key_file: Path, *, read_only: bool = False) -> AsyncIterator[Embedded]:
     """Open the database at `path` (None: one for this run alone) with its keys; raises StoreError or Unwritable."""
     async with open_database(path, read_only=read_only) as database:
+        keys = await open_keys(database, key_file)
+        yield Embedded(database, keys, Ledger(database))
+
+
+@asynccontextmanager
+async def open_embedded_on(server: Server, key_file: Path, *, read_only: bool = False) -> AsyncIterator[Embedded]:
+    """The same in a schema of `server`'s database: many processes of many machines may have it open. Raises StoreError."""
+    async with open_on_server(server, read_only=read_only) as database:
         keys = await open_keys(database, key_file)
         yield Embedded(database, keys, Ledger(database))

@@ -204,14 +204,14 @@ async def _checked(at: OneThread | Threads, path: Path, *, read_only: bool) -> N
         if found == HEAD:
             return
         if read_only:
-            _refuse_newer(found, path)
+            refuse_newer(found, path)
             raise StoreError(f"the database {path} is of an older program; run `validator migrate` first")
         async with at.transaction() as connection:
             found = await _revision(connection, path)
             if found == HEAD:
                 return
             if found != _EMPTY:
-                _refuse_newer(found, path)
+                refuse_newer(found, path)
                 await asyncio.to_thread(_copy, path, path.with_name(f"{path.name}.before-{HEAD}"))
             await connection.run_sync(upgrade, HEAD)
     except (SQLAlchemyError, sqlite3.Error) as error:
@@ -262,9 +262,10 @@ def revisions() -> tuple[str, ...]:
     return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())[::-1]
 
 
-def _refuse_newer(found: str, path: Path) -> None:
+def refuse_newer(found: str, name: object) -> None:
+    """Raises StoreError for a revision that this program does not know."""
     if found not in revisions():
-        raise StoreError(f"the database {path} is of a newer program (revision {found[:32]}); use that program or a newer one")
+        raise StoreError(f"the database {name} is of a newer program (revision {found[:32]}); use that program or a newer one")
 
 
 def _copy(source: Path, target: Path) -> None:

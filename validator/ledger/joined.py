@@ -19,7 +19,7 @@ class Joined(Database):
     """A database whose every call joins the transaction of `connection`; gone with it. Writing in a snapshot raises `Bug`."""
 
     def __init__(self, database: Database, connection: AsyncConnection, *, writes: bool) -> None:
-        self.path = database.path
+        self.name = database.name
         self.durable = database.durable
         self._database = database
         self._connection = connection

@@ -44,19 +44,19 @@ async def open_keys(database: Database, key_file: Path) -> Keyring:
         master = await asyncio.to_thread(_load, key_file)  # another process may have made both since
         if master is None:
             raise StoreError(
-                f"the master key file {key_file} is missing, and {database.path} holds rows sealed by it; put the file back, "
+                f"the master key file {key_file} is missing, and {database.name} holds rows sealed by it; put the file back, "
                 "or move the database away to begin anew"
             )
     if master is None:
         if database.read_only:
-            raise StoreError(f"nothing was ever stored in {database.path}, and there is no master key yet; store a credential first")
+            raise StoreError(f"nothing was ever stored in {database.name}, and there is no master key yet; store a credential first")
         master = await asyncio.to_thread(_make, key_file)
     sealed = await database.read(_sealed_fingerprint_key) or await _make_fingerprint_key(database, master)
     try:
         key = base64.b64decode(unseal(sealed, master).get_secret_value())
     except Unreadable:
         raise StoreError(
-            f"the master key file {key_file} does not open {database.path}: it is another database's key; put back the one "
+            f"the master key file {key_file} does not open {database.name}: it is another database's key; put back the one "
             "that this database was made with"
         ) from None
     return Keyring(master, Fingerprinter(key))

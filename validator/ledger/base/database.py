@@ -5,43 +5,20 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from validator.errors import StoreError, StoreLost
+from validator.errors import Bug, StoreError, StoreLost
 from validator.ledger.base.behind import AFTER_S, MOST, TOO_MANY, Batch, Change, Write
 from validator.ledger.base.faults import fault
+from validator.ledger.base.transactions import Transactions, Writer
 
 Made = TypeVar("Made")
-
-
-class Transactions(Protocol):
-    """Where transactions are held: on a snapshot, or as the only writer."""
-
-    def transaction(self) -> AbstractAsyncContextManager[AsyncConnection]:
-        """One whose statements are awaited one by one."""
-        ...
-
-    async def in_one(self, work: Callable[[Connection], Made]) -> Made:
-        """One that is all in `work`."""
-        ...
-
-
-class Writer(Transactions, Protocol):
-    """The one who writes; his transactions come one after another."""
-
-    async def others_version(self) -> object:
-        """Something that changes when another process, and only when another one, has written; None if he cannot tell."""
-        ...
-
-    async def scrub(self) -> None:
-        """Leave no bytes of deleted rows."""
-        ...
 
 
 class Database:
@@ -57,12 +34,16 @@ class Database:
     waits; a row that must not be forgotten is kept with `at_once=True`, and everything that waits goes with it.
     """
 
-    def __init__(self, *, path: Path, reader: Transactions, writer: Writer | None, durable: bool) -> None:
-        self.path = path
+    def __init__(
+        self, *, reader: Transactions, writer: Writer | None, durable: bool, path: Path | None = None, name: str = ""
+    ) -> None:  # fmt: skip
+        """`path` is of a file; `name` is what sentences call it, a file's path by default."""
+        self.name = name or str(path)
         self.durable = durable
+        self._path = path
         self._reader = reader
         self._writer = writer
-        self._inode = path.stat().st_ino
+        self._inode = path.stat().st_ino if path is not None else None
         self._waiting = Batch()
         self._in_writing: Batch | None = None
         self._flusher: asyncio.Task[None] | None = None
@@ -71,6 +52,13 @@ class Database:
         self._fault: StoreError | StoreLost | None = None
         self._watchers: list[Callable[[Write | Change], None]] = []
         self._with_flush: list[Callable[[bool], Iterable[Write]]] = []
+
+    @property
+    def path(self) -> Path:
+        """Its file. Raises Bug where it is none."""
+        if self._path is None:
+            raise Bug("a database on a server has no file")
+        return self._path
 
     @property
     def read_only(self) -> bool:
@@ -95,7 +83,7 @@ class Database:
         return await self.whole(self._reader.in_one(work))
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[Made]], *tables: Table) -> Made:
-        """Run `work` in BEGIN IMMEDIATE: what it reads cannot change before what it writes; all of it is kept, or nothing.
+        """Run `work` as the only writer: what it reads cannot change before what it writes; all of it is kept, or nothing.
 
         What waits for `tables` is written before, in the same transaction.
         """
@@ -127,7 +115,7 @@ class Database:
 
     def _writing(self) -> Writer:
         if self._writer is None:
-            raise StoreError(f"the database {self.path} is open for reading only; run without read-only access to change it")
+            raise StoreError(f"the database {self.name} is open for reading only; run without read-only access to change it")
         self._present()
         return self._writer
 
@@ -266,12 +254,14 @@ class Database:
 
     def _present(self) -> None:
         """SQLite goes on writing into a file that was deleted, and nobody would ever read it."""
+        if self._path is None:
+            return
         try:
-            there = self.path.stat().st_ino == self._inode
+            there = self._path.stat().st_ino == self._inode
         except OSError:
             there = False
         if not there:
-            raise StoreLost(f"the database {self.path} was removed or replaced while in use; start again")
+            raise StoreLost(f"the database {self.name} was removed or replaced while in use; start again")
 
     async def whole(self, run: Coroutine[Any, Any, Made]) -> Made:
         """Finish `run` also where its caller is cancelled; the driver's errors become ours."""
@@ -286,7 +276,7 @@ class Database:
         except IntegrityError:
             raise
         except (DBAPIError, sqlite3.Error, OSError, UnicodeEncodeError) as error:
-            raise fault(error, self.path) from None
+            raise fault(error, self.name) from None
 
 
 def _nothing(connection: Connection) -> None:

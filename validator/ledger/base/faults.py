@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from validator.errors import StoreError, StoreLost
+from validator.postgres import fault_of
 
 _FAULTS: Final[Mapping[int, tuple[type[StoreError] | type[StoreLost], str]]] = {
     sqlite3.SQLITE_BUSY: (StoreError, "the database {} is locked by another process; try again when that one is done"),
@@ -22,11 +22,13 @@ _FAULTS: Final[Mapping[int, tuple[type[StoreError] | type[StoreLost], str]]] = {
 }
 
 
-def fault(error: Exception, path: Path) -> StoreError | StoreLost:
+def fault(error: Exception, name: object) -> StoreError | StoreLost:
     """The sentence for an error of the driver; its own words may quote a row, and are not repeated."""
     cause = getattr(error, "orig", None) or error
     if isinstance(cause, UnicodeEncodeError):
         return StoreError("a name to be stored is not UTF-8 text; give it as UTF-8")
+    if type(cause).__module__.startswith("psycopg") and (found := fault_of(cause, str(name))) is not None:
+        return found
     lost = (StoreLost, f"the database {{}} failed while in use ({type(cause).__name__}); start again")
     kind, sentence = _FAULTS.get(getattr(cause, "sqlite_errorcode", 0) & 0xFF, lost)
-    return kind(sentence.format(path))
+    return kind(sentence.format(name))

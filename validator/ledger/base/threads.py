@@ -1,4 +1,4 @@
-"""SQLite in threads of its own: a whole transaction is one hop to its thread, or one hop a statement for those who await each.
+"""A database in threads of its own: a whole transaction is one hop to its thread, or one hop a statement for those who await each.
 
 aiosqlite makes three to four hops of each statement, and a transaction of one statement nine: a millisecond of CPU, most of
 it waking threads. Here a connection stays in its thread for good; rows are fetched where they are found.
@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Dialect, Engine
+from sqlalchemy import Connection, Dialect, Engine, RootTransaction
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Made = TypeVar("Made")
@@ -99,13 +99,16 @@ class OneThread:
             self._connection = self.engine.connect()
         return self._connection
 
+    def begun(self) -> RootTransaction:
+        """A transaction on it: to be called in the thread."""
+        return self.connected().begin()
+
     async def in_one(self, work: Callable[[Connection], Made]) -> Made:
         """A transaction of one hop: committed when `work` returns, rolled back when it raises."""
 
         def whole() -> Made:
-            connection = self.connected()
-            with connection.begin():
-                return work(connection)
+            with self.begun():
+                return work(self.connected())
 
         async with self._turn:
             return await self.hop(whole)
@@ -114,7 +117,7 @@ class OneThread:
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction whose statements are awaited one by one."""
         async with self._turn:
-            transaction = await self.hop(lambda: self.connected().begin())
+            transaction = await self.hop(self.begun)
             try:
                 yield cast("AsyncConnection", Hopping(self))
             except BaseException:
