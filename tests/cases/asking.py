@@ -28,6 +28,7 @@ from validator.verdict import Verdict
 async def probing(cli: Cli, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> AsyncIterator[Probe]:
     """The probe over the store of `cli`; `sleep` is how it spends time."""
     settings = load_settings(cli.configured(), {}, user_dir=cli.home, system_file=Path("/nowhere")).settings
+    cli.rest()
     async with open_app(settings, environ={}) as app:
         yield replace(app.probe, sleep=sleep)
 

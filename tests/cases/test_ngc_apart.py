@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
@@ -93,7 +93,7 @@ async def test_who_waits_hears_nothing_of_a_spurious_401(row: Row, cli: Cli, ngc
 @case("NGC-29")
 async def test_a_throttle_pauses_the_lane(row: Row, cli: Cli, ngc: Ngc) -> None:
     slept: list[float] = []
-    clock = [0.0]
+    clock, started = [0.0], datetime.now(UTC)
 
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
@@ -101,7 +101,7 @@ async def test_a_throttle_pauses_the_lane(row: Row, cli: Cli, ngc: Ngc) -> None:
 
     ngc.registry.switch(throttle=1, retry_after="30")
     async with probing(cli, sleep) as given:
-        probe = replace(given, monotonic=lambda: clock[0])
+        probe = replace(given, monotonic=lambda: clock[0], now=lambda: started + timedelta(seconds=clock[0]))
         probed = await probe.ask(inquiry("nvcr.io", USERNAME, ngc.keys["good"].secret))
         row.agrees("credential", said(probed.verdict))
         assert probed.verdict.retry_after_s == 30

@@ -131,7 +131,7 @@ FAULTS: Final[dict[str, dict[str, Any]]] = {
     "503": {"outage": "503"},
     "unreachable": {"outage": "reset"},
     "403": {"waf_403": True},
-    "429": {"throttle": 0},
+    "429": {"throttle": 0, "retry_after": "1"},
     "407": {"proxy_407": True},
     "a portal": {"html_200": True},
 }

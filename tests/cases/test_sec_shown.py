@@ -52,6 +52,7 @@ async def everything_said(world: World, *arguments: str) -> dict[str, str]:
     )
     settings = load_settings(world.cli.configured(), {}, user_dir=world.home, system_file=Path("/nowhere")).settings
     credential = Credential(user="", name="", scope=parse_scope("reg.test"), username=USERNAME, secret=SecretStr(SECRET))
+    world.cli.rest()
     async with open_app(settings, environ={}) as app:
         inquiry = Inquiry(host=credential.scope.host, credential=credential, image=parse_reference(IMAGE), asker=Asker.SWEEP)
         probed = await app.probe.ask(inquiry)
