@@ -60,7 +60,6 @@ SHARED: Final = frozenset(
     }
 )  # fmt: skip
 
-_SUFFIXES: Final = PublicSuffixList(only_icann=False)
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _AUTHORITY: Final = re.compile(r"(?:https?:)?//([^/?]*)", re.IGNORECASE)
 _LABEL: Final = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
@@ -137,11 +136,17 @@ def same_site(a: str, b: str) -> bool:
     return a == b or not shared
 
 
+@lru_cache(maxsize=1)
+def _suffixes() -> PublicSuffixList:
+    """The list, read when a name is first compared: it is a tenth of a command's start."""
+    return PublicSuffixList(only_icann=False)
+
+
 def _domain(host: str) -> str | None:
     """The registrable domain of a name, by the public suffix list with its private part; None where there is none."""
     if "." not in host or ":" in host or not _lawful(host) or odd_address(host) or _address(host) or host.endswith(".localhost"):
         return None
-    domain = _SUFFIXES.privatesuffix(host)
+    domain = _suffixes().privatesuffix(host)
     return domain if isinstance(domain, str) and domain else None
 
 
