@@ -34,6 +34,7 @@ from validator.stores.sqlite import SqliteStore
 from validator.telling import Letters, Teller, channels_of, program_of
 
 KEY_NAME: Final = "master.key"
+_SERVERS: Final = ("osmo+postgresql", "postgresql", "postgres")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,25 @@ def store_path(settings: Settings) -> Path | None:
     return database_path(settings.store.get_secret_value())
 
 
+def on_a_server(settings: Settings) -> bool:
+    """True if the store is a database server's, with the ledger beside it."""
+    return settings.store is not None and settings.store.get_secret_value().partition(":")[0] in _SERVERS
+
+
+def file_of(settings: Settings) -> Path:
+    """The database's file: the store's, or the ledger's beside a docker config. Raises UsageError where the store is a server's."""
+    if on_a_server(settings):
+        raise UsageError(
+            "the store is a database server's, not a file: its own tools copy and restore it (pg_dump and pg_restore, with the schema validator)."
+        )
+    return store_path(settings) or data_folder() / "validator.db"
+
+
+def key_file_of(settings: Settings) -> Path:
+    """Where the master key is."""
+    return settings.key_file or data_folder() / KEY_NAME
+
+
 def _docker_config(settings: Settings, fingerprinter: Fingerprinter, environ: Mapping[str, str]) -> DockerConfigStore | None:
     """The store that is one person's docker config, if that is the store: the person is VALIDATOR_USER, else who runs this."""
     if settings.store is None or _scheme(settings) != "dockerconfig":
@@ -99,7 +119,7 @@ async def open_store(
     `CI=true` without a store named is a run of its own, too: each would make its controls anew (registries/README.md 6.2).
     """
     path = store_path(settings)
-    key_file = settings.key_file or data_folder() / KEY_NAME
+    key_file = key_file_of(settings)
     alone = ephemeral or (path is None and not must_keep and environ.get("CI", "").lower() in ("1", "true"))
     warning = "nothing is kept: this run has a ledger of its own" if alone and not ephemeral else ""
     async with AsyncExitStack() as stack:
@@ -113,7 +133,7 @@ async def open_store(
             warning = f"nothing is kept: {error}"
             embedded = await stack.enter_async_context(open_embedded(None, key_file))
         docker = _docker_config(settings, embedded.keys.fingerprinter, environ)
-        store = docker if docker is not None else SqliteStore(embedded.database, embedded.keys.master)
+        store = docker if docker is not None else SqliteStore(embedded.database, embedded.keys.master, embedded.keys.file)
         yield Opened(embedded.ledger, store, embedded.keys.fingerprinter, embedded.ledger.durable, warning)
 
 
@@ -151,8 +171,8 @@ async def held_by(settings: Settings, opened: Opened, user: str) -> tuple[Creden
     path = store_path(settings) or data_folder() / "validator.db"
     if isinstance(store, DockerConfigStore) or opened.durable or not path.exists():
         return await store.as_kubelet(user)
-    async with open_embedded(path, settings.key_file or data_folder() / KEY_NAME, read_only=True) as embedded:
-        return await SqliteStore(embedded.database, embedded.keys.master).as_kubelet(user)
+    async with open_embedded(path, key_file_of(settings), read_only=True) as embedded:
+        return await SqliteStore(embedded.database, embedded.keys.master, embedded.keys.file).as_kubelet(user)
 
 
 def auths_key(settings: Settings) -> AuthsKey:
@@ -165,6 +185,18 @@ def auths_key(settings: Settings) -> AuthsKey:
 def transport_for(network: Network) -> AiohttpTransport:
     """The way out of one command; tests put names and sockets of their own behind its gates."""
     return AiohttpTransport(network)
+
+
+def network_of(settings: Settings) -> Network:
+    """What holds for every request."""
+    said, timeouts = settings.network, settings.timeouts
+    authorities = tuple(dict.fromkeys(said.ca_file for said in settings.registries.values() if said.ca_file is not None))
+    return Network(connect_s=timeouts.connect_s, total_s=timeouts.total_s, ca_file=said.ca_file, route_ca_files=authorities)
+
+
+def strict_transport_for(settings: Settings) -> AiohttpTransport:
+    """The same way out as newer Pythons are about certificates."""
+    return transport_for(replace(network_of(settings), strict=True))
 
 
 def _known_providers(settings: Settings) -> None:
@@ -188,13 +220,9 @@ async def open_app(
     _known_providers(settings)
     network = settings.network
     rules = proxy_rules(URL(str(network.proxy)) if network.proxy is not None else None, network.proxy_auth_file, tuple(map(str, network.no_proxy)))
-    authorities = tuple(dict.fromkeys(said.ca_file for said in settings.registries.values() if said.ca_file is not None))
-    way = Network(
-        connect_s=settings.timeouts.connect_s, total_s=settings.timeouts.total_s, ca_file=network.ca_file, route_ca_files=authorities
-    )  # fmt: skip
     async with (
         open_store(settings, ephemeral=ephemeral, environ=environ, must_keep=must_keep) as opened,
-        transport_for(way) as transport,
+        transport_for(network_of(settings)) as transport,
         opened.ledger.behind(),
     ):
         yield App(settings, opened, _probe(settings, opened, transport, rules, on_exchange))
@@ -225,4 +253,8 @@ def _probe(
     )
 
 
-__all__ = ["App", "Opened", "StoreError", "auths_key", "held_as_docker", "held_by", "open_app", "open_store", "open_teller", "store_path"]
+__all__ = [
+    "App", "Opened", "StoreError",
+    "auths_key", "file_of", "held_as_docker", "held_by", "key_file_of", "network_of", "on_a_server", "open_app", "open_store", "open_teller",
+    "store_path", "strict_transport_for",
+]  # fmt: skip

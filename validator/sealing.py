@@ -94,6 +94,15 @@ class MasterKeys:
         kid = secrets.token_hex(8)
         return cls.read(kid, [{"kty": "oct", "kid": kid, "k": _base64url(secrets.token_bytes(KEY_BYTES))}])
 
+    def with_new(self) -> MasterKeys:
+        """These and one new random key, which seals from now on."""
+        new = MasterKeys.made()
+        return MasterKeys(new.current, MappingProxyType({**new.by_kid, **self.by_kid}))
+
+    def only(self, kids: Iterable[str]) -> MasterKeys:
+        """The current key and those of `kids`."""
+        return MasterKeys(self.current, MappingProxyType({kid: key for kid, key in self.by_kid.items() if kid == self.current or kid in set(kids)}))
+
     def text(self) -> str:
         """The text of the key file. It holds the keys in clear."""
         jwks = [{"kty": "oct", "kid": kid, "k": _base64url(key.raw_value)} for kid, key in self.by_kid.items()]
@@ -218,6 +227,15 @@ def unseal(token: str, keys: MasterKeys) -> SecretStr:
         return SecretStr((plain or b"").decode("utf-8"))
     except UnicodeDecodeError:
         raise Unreadable(Why.NOT_TEXT, kid) from None
+
+
+def key_id(token: str) -> str:
+    """The id of the key that `token` names, "" if it names none."""
+    try:
+        named = _header(token).get("kid") if len(token) <= MAX_TOKEN else None
+    except Unreadable:
+        return ""
+    return named if isinstance(named, str) and _KID.fullmatch(named) else ""
 
 
 def _header(token: str) -> dict[str, Any]:

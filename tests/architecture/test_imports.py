@@ -25,7 +25,7 @@ ROWS = {
     "masking": 4.9,
     "providers": 5, "config": 5, "logs": 5, "metrics": 5,
     "registry": 6, "stores": 6, "ledger": 6, "notifiers": 6, "workload": 6,
-    "probe": 7,
+    "probe": 7, "rotation": 7,
     "shown": 7.5, "telling": 7.5,
     "preflight": 8, "sweep": 8,
     "lanes": 9, "api": 9, "client": 9,
@@ -105,7 +105,7 @@ WITHIN = {
     "api": ["registries", "sweeps", "pages"],
     "notifiers": ["base", "urls", "words", "log", "mail", "chat", "webhook"],
     "probe": ["reach", "lanes", "recall", "health"],
-    "ledger": ["engine", "postgres", "statuses", "users", "history", "notices", "digests", "challenges", "controls", "facts", "illness", "view"],
+    "ledger": ["engine", "postgres", "backup", "statuses", "users", "history", "notices", "digests", "challenges", "controls", "facts", "illness", "view"],
 }
 """Inside these packages some modules build on one another, in this order alone."""
 

@@ -9,12 +9,15 @@ from typing import Annotated
 import typer
 
 from validator import __version__
+from validator.cli.backup import backup
 from validator.cli.base.options import GLOBALS, LogLevel, hoisted
 from validator.cli.base.running import Command, fail
 from validator.cli.check import check
 from validator.cli.credential import credential
 from validator.cli.demo import demo
 from validator.cli.explain import explain
+from validator.cli.key import key
+from validator.cli.migrate import migrate
 from validator.cli.notices import notices
 from validator.cli.preflight import preflight
 from validator.cli.serve import serve
@@ -59,6 +62,9 @@ app.command(cls=Command)(serve)
 app.add_typer(token, name="token")
 app.add_typer(user, name="user")
 app.add_typer(notices, name="notices")
+app.command(cls=Command)(migrate)
+app.command(cls=Command)(backup)
+app.add_typer(key, name="key")
 app.command(cls=Command)(demo)
 
 

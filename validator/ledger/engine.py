@@ -12,8 +12,8 @@ import shutil
 import sqlite3
 import stat
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -24,6 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.errors import ConfigError, StoreError, StoreLost
+from validator.ledger.base.copying import copy_database, only_read
 from validator.ledger.base.database import Database
 from validator.ledger.base.faults import fault
 from validator.ledger.base.tables import HEAD
@@ -115,9 +116,9 @@ def _check_file(path: Path, read_only: bool) -> None:
         return
     except OSError as error:
         raise Unwritable(f"the database {path} cannot be reached: {error.strerror}; name another file by `store`") from None
-    if not os.access(path, os.R_OK):
+    if not os.access(path, os.R_OK, effective_ids=True):
         raise StoreError(f"the database {path} may not be read by this user; give it the right to")
-    if not read_only and not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
+    if not read_only and not all(os.access(one, os.W_OK, effective_ids=True) for one in (path, path.parent)):
         raise Unwritable(f"the database {path} or its folder may not be written by this user; give it the right to")
 
 
@@ -172,7 +173,9 @@ async def _alone(folder: Path) -> AsyncIterator[None]:
 
 def _thread(path: Path, mode: str) -> OneThread:
     """A connection whose transactions begin by our own word: IMMEDIATE for the one writer ("w"), on a snapshot else."""
-    uri = URL.create("sqlite", database=f"file:{quote(str(path))}", query={"mode": "ro" if mode == "ro" else "rw", "uri": "true"})
+    named = only_read(path) if mode == "ro" else f"file:{quote(str(path))}?mode=rw"
+    file, _, query = named.partition("?")
+    uri = URL.create("sqlite", database=file, query={**dict(one.split("=") for one in query.split("&")), "uri": "true"})
     given = {"factory": FetchingConnection, "check_same_thread": False}
     engine = create_engine(uri, hide_parameters=True, poolclass=NullPool, connect_args=given)
     pragmas = {
@@ -212,11 +215,29 @@ async def _checked(at: OneThread | Threads, path: Path, *, read_only: bool) -> N
                 return
             if found != _EMPTY:
                 refuse_newer(found, path)
-                await asyncio.to_thread(_copy, path, path.with_name(f"{path.name}.before-{HEAD}"))
+                await asyncio.to_thread(_kept, path, copy_before(path))
             await connection.run_sync(upgrade, HEAD)
     except (SQLAlchemyError, sqlite3.Error) as error:
         found_fault = fault(error, path)
         raise (StoreError(str(found_fault)) if isinstance(found_fault, StoreLost) else found_fault) from None
+
+
+async def revision_at(path: Path) -> str:
+    """The revision of the file at `path`, "" for an empty one; it is only read. Raises StoreError as `open_database` does."""
+    _check_file(path, read_only=True)
+    reader = _thread(path, "ro")
+    try:
+        async with reader.transaction() as connection:
+            return await _revision(connection, path)
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise fault(error, path) from None
+    finally:
+        await reader.close()
+
+
+def copy_before(path: Path) -> Path:
+    """Where a database of an older program is copied to before it is migrated to HEAD."""
+    return path.with_name(f"{path.name}.before-{HEAD}")
 
 
 async def _revision(connection: AsyncConnection, path: Path) -> str:
@@ -268,20 +289,9 @@ def refuse_newer(found: str, name: object) -> None:
         raise StoreError(f"the database {name} is of a newer program (revision {found[:32]}); use that program or a newer one")
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy the database, its log included, to `target` (0600), whole or not at all; one of an earlier try is replaced."""
-    draft = target.with_name(f"{target.name}.part")
+def _kept(source: Path, target: Path) -> None:
+    """Copy the database before it is changed; a copy of an earlier try is replaced."""
     try:
-        with _made(draft), closing(sqlite3.connect(source)) as origin, closing(sqlite3.connect(draft)) as copy:
-            origin.backup(copy)
-        draft.replace(target)
+        copy_database(source, target, replace=True)
     except (OSError, sqlite3.Error):
-        draft.unlink(missing_ok=True)
         raise StoreError(f"no copy {target} can be made before the migration; make room, or see to the folder's rights") from None
-
-
-@contextmanager
-def _made(path: Path) -> Iterator[None]:
-    path.unlink(missing_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    yield

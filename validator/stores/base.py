@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.credential import Credential, RegistryScope
+from validator.sealing import MasterKeys
 
 Made = TypeVar("Made")
 Place = tuple[str, str]
@@ -132,6 +133,14 @@ class Transactions(Protocol):
 
     async def scrub(self) -> None:
         """Let nothing of deleted rows remain in the database's files."""
+        ...
+
+
+class KeyFile(Protocol):
+    """The master keys' file, which may change while a process runs."""
+
+    def read(self) -> MasterKeys:
+        """The keys of now. Raises StoreError where it cannot be read."""
         ...
 
 

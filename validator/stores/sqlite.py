@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -17,9 +18,9 @@ from sqlalchemy import Column, MetaData, Row, Table, Text, UniqueConstraint, and
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.credential import Credential, Host, RegistryScope
-from validator.errors import UsageError
-from validator.sealing import MasterKeys, Unreadable, seal, unseal
-from validator.stores.base import Outline, Place, Transactions, UnreadableRow, row_hash
+from validator.errors import StoreError, UsageError
+from validator.sealing import MasterKeys, Unreadable, Why, seal, unseal
+from validator.stores.base import KeyFile, Outline, Place, Transactions, UnreadableRow, row_hash
 
 CREDENTIALS: Final = Table(
     "credentials",
@@ -44,6 +45,7 @@ _OUTLINES: Final = 1000
 """Rows read at once where no secret is opened."""
 _OPEN: Final = 1000
 """Rows that are kept open in memory, by their sealed columns: another secret is another row."""
+_TRIES: Final = 5
 _USERS: Final = 500
 """Users of one look-up: older SQLite takes 999 parameters."""
 
@@ -60,9 +62,10 @@ Sealed = tuple[Credential, dict[str, str | None]]
 class SqliteStore:
     """Implements `WritableStore` over one table."""
 
-    def __init__(self, database: Transactions, keys: MasterKeys) -> None:
+    def __init__(self, database: Transactions, keys: MasterKeys, file: KeyFile | None = None) -> None:
         self._database = database
         self._keys = keys
+        self._file = file
         self._open: OrderedDict[Row[*tuple[object, ...]], Credential | UnreadableRow] = OrderedDict()
 
     @property
@@ -124,18 +127,32 @@ class SqliteStore:
 
     async def put(self, credential: Credential, *, proof: str | None = None, replace_scope: bool = True) -> Credential:
         """Store it and return it as stored; raises UsageError if its name or (unless replaced) its scope is taken."""
-        sealed = self._sealed([(credential, proof)])
-        await self._database.write(lambda connection: _put(connection, sealed, replace_scope))
-        self._open.clear()
-        await self._database.scrub()
-        return sealed[0][0]
+        return (await self._written([(credential, proof)], replace_scope))[0][0]
 
     async def put_many(self, entries: Sequence[Entry]) -> None:
         """Store all, in this order and as `put` does, in one transaction; whatever is raised, nothing is stored."""
-        sealed = await asyncio.to_thread(self._sealed, entries)
-        await self._database.write(lambda connection: _put(connection, sealed, True))
-        self._open.clear()
-        await self._database.scrub()
+        await self._written(entries, True)
+
+    async def _written(self, entries: Sequence[Entry], replace_scope: bool) -> list[Sealed]:
+        """Seal and store these by the key of now: looked at again while nobody else writes, for a key that seals no more may be forgotten."""
+        for _ in range(_TRIES):
+            self._keys = keys = self._now()
+            sealed = self._sealed(entries) if len(entries) == 1 else await asyncio.to_thread(self._sealed, entries)
+
+            async def work(connection: AsyncConnection, keys: MasterKeys = keys, sealed: list[Sealed] = sealed) -> bool:
+                if self._now().current != keys.current:
+                    return False
+                await _put(connection, sealed, replace_scope)
+                return True
+
+            if await self._database.write(work):
+                self._open.clear()
+                await self._database.scrub()
+                return sealed
+        raise StoreError("the master key is changed again and again; try again when `validator key rotate` is done")
+
+    def _now(self) -> MasterKeys:
+        return self._keys if self._file is None else self._file.read()
 
     async def delete(self, user: str, name: str) -> bool:
         """Remove it, also its bytes from the files; False if it was not there."""
@@ -198,7 +215,7 @@ class SqliteStore:
     def _opened(self, row: Row[*tuple[object, ...]]) -> Credential | UnreadableRow:
         scope = RegistryScope(Host(row.host), row.path)
         try:
-            username, secret = unseal(row.username, self._keys), unseal(row.secret, self._keys)
+            username, secret = self._unsealed(row.username), self._unsealed(row.secret)
         except Unreadable as error:
             return UnreadableRow(user=row.user, name=row.name, scope=scope, why=str(error), written=row.written)
         return Credential(
@@ -210,6 +227,17 @@ class SqliteStore:
             written=row.written,
             row=row_hash(row.username, row.secret),
         )
+
+    def _unsealed(self, token: str) -> SecretStr:
+        """What it seals; a key that we do not know may have come into the file since."""
+        try:
+            return unseal(token, self._keys)
+        except Unreadable as error:
+            if error.reason is not Why.UNKNOWN_KEY or self._file is None:
+                raise
+            with suppress(StoreError):
+                self._keys = self._file.read()
+            return unseal(token, self._keys)
 
 
 def _outline(row: Any) -> Outline:
