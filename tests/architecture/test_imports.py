@@ -27,10 +27,10 @@ ROWS = {
     "registry": 6, "stores": 6, "ledger": 6, "notifiers": 6, "workload": 6,
     "probe": 7, "rotation": 7,
     "shown": 7.5, "telling": 7.5,
-    "preflight": 8, "sweep": 8,
+    "preflight": 8, "sweep": 8, "doctor": 8.5,
     "lanes": 9, "api": 9, "client": 9,
     "app": 10,
-    "serving": 10.5,
+    "serving": 10.5, "examining": 10.5,
     "cli": 11,
 }  # fmt: skip
 """A room imports rooms of smaller rows, and of itself only its `base`."""
@@ -105,7 +105,22 @@ WITHIN = {
     "api": ["registries", "sweeps", "pages"],
     "notifiers": ["base", "urls", "words", "log", "mail", "chat", "webhook"],
     "probe": ["reach", "lanes", "recall", "health"],
-    "ledger": ["engine", "postgres", "backup", "statuses", "users", "history", "notices", "digests", "challenges", "controls", "facts", "illness", "view"],
+    "ledger": [
+        "engine",
+        "postgres",
+        "backup",
+        "statuses",
+        "users",
+        "history",
+        "notices",
+        "digests",
+        "challenges",
+        "controls",
+        "facts",
+        "illness",
+        "view",
+    ],
+    "doctor": ["nights", "store"],
 }
 """Inside these packages some modules build on one another, in this order alone."""
 

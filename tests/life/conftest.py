@@ -2,8 +2,25 @@
 
 from __future__ import annotations
 
-from tests.cases.conftest import authority, world
-from tests.cases.running import cli
-from tests.ledger.conftest import embedded, opener
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
-__all__ = ["authority", "cli", "embedded", "opener", "world"]
+import pytest
+
+from tests.cases.running import cli
+from validator.ledger import Embedded, open_embedded
+
+__all__ = ["cli"]
+
+
+@pytest.fixture
+def opener(tmp_path: Path) -> Callable[[], AbstractAsyncContextManager[Embedded]]:
+    """Opens the same database each time."""
+    return lambda: open_embedded(tmp_path / "home" / "validator.db", tmp_path / "home" / "master.key")
+
+
+@pytest.fixture
+async def embedded(opener: Callable[[], AbstractAsyncContextManager[Embedded]]) -> AsyncIterator[Embedded]:
+    async with opener() as opened:
+        yield opened

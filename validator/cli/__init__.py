@@ -15,6 +15,7 @@ from validator.cli.base.running import Command, fail
 from validator.cli.check import check
 from validator.cli.credential import credential
 from validator.cli.demo import demo
+from validator.cli.doctor import doctor
 from validator.cli.explain import explain
 from validator.cli.key import key
 from validator.cli.migrate import migrate
@@ -62,6 +63,7 @@ app.command(cls=Command)(serve)
 app.add_typer(token, name="token")
 app.add_typer(user, name="user")
 app.add_typer(notices, name="notices")
+app.command(cls=Command)(doctor)
 app.command(cls=Command)(migrate)
 app.command(cls=Command)(backup)
 app.add_typer(key, name="key")

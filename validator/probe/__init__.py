@@ -109,14 +109,19 @@ class Probe:
         return recalled(begun, facts, self.now(), within_s)
 
     async def well(self, host: Host, repository: str = "") -> bool:
-        """Whether `host` answers somebody without a secret as it usually does: a weak sign of health (registries/README.md 6.2).
+        """Whether `host` answers somebody without a secret as it usually does: a weak sign of health (registries/README.md 6.2)."""
+        begun, evidence = await self.as_nobody(host, repository)
+        return await answered_as_usual(self.ledger, host, begun.provider, begun.reach, evidence, self.now())
+
+    async def as_nobody(self, host: Host, repository: str = "", *, anew: bool = False) -> tuple[Begun, Evidence]:
+        """What `host` answers somebody without a secret; `anew`: also to a ping, where its challenge is known.
 
         A token request (for `repository` if one is given); on a Basic registry a ping that demands what it is known to demand.
         """
         inquiry = Inquiry(host=host, asker=Asker.SWEEP)
         begun = await self._begin(inquiry)
-        provider, evidence = begun.provider, begun.evidence
-        evidence = replace(evidence, subject=replace(evidence.subject, repository=repository))
+        provider, known = begun.provider, begun.evidence.known
+        evidence = Evidence(replace(begun.evidence.subject, repository=repository), replace(known, challenge=None) if anew else known)
         client = self._client(begun, self._pairs(inquiry, provider))
         plan = self.ways.plan(host, begun.reach, None)
         for _ in range(2):
@@ -130,7 +135,7 @@ class Probe:
             demand, _ = evidence.challenged()
             if ask.step is not Step.PING or is_basic(evidence) or demand is None or demand.fault is not None:
                 break
-        return await answered_as_usual(self.ledger, host, provider, begun.reach, evidence, self.now())
+        return begun, evidence
 
     async def _begin(self, inquiry: Inquiry) -> Begun:
         now, host, ways = self.now(), inquiry.host, self.ways

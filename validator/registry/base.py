@@ -111,13 +111,15 @@ class Network:
     """What holds for every request. `ca_file` is trusted beside the system's CAs, for all hosts.
 
     `connect_s` covers the name, the dial and TLS; `total_s` the whole exchange (registries/README.md 4.2.7).
-    `route_ca_files`: those that routes will name; they are read at the start, where a fault of theirs is told best.
+    `route_ca_files`: those that routes will name; they are read at the start, where a fault of theirs is told best. `strict`: as
+    Python from 3.13 on is about certificates of authorities that nobody named.
     """
 
     connect_s: float = 5.0
     total_s: float = 15.0
     ca_file: Path | None = None
     route_ca_files: tuple[Path, ...] = ()
+    strict: bool = False
     connections: int = 200
     connections_per_host: int = 16
 

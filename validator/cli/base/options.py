@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 if TYPE_CHECKING:
-    from validator.config import Settings
+    from validator.config import Loaded, Settings
 
 SYSTEM_FILE: Final = Path("/etc/validator/validator.yaml")
 
@@ -106,16 +106,23 @@ def read_settings(leave: Leave | None = None, registries: Sequence[str] = ()) ->
 
     Raises ConfigError, one sentence.
     """
+    settings = read_loaded().settings
+    return _allowed(settings, leave, registries) if leave is not None else settings
+
+
+def read_loaded() -> Loaded:
+    """The settings of this run without options of one command, and the file that they are from. Raises ConfigError."""
+    from dataclasses import replace
+
     from platformdirs import user_config_path
     from pydantic import SecretStr
 
     from validator.config import load_settings
 
     loaded = load_settings(GLOBALS.config, os.environ, user_dir=user_config_path(), system_file=SYSTEM_FILE)
-    settings = loaded.settings
-    if GLOBALS.store is not None:
-        settings = settings.model_copy(update={"store": SecretStr(GLOBALS.store)})
-    return _allowed(settings, leave, registries) if leave is not None else settings
+    if GLOBALS.store is None:
+        return loaded
+    return replace(loaded, settings=loaded.settings.model_copy(update={"store": SecretStr(GLOBALS.store)}))
 
 
 def _allowed(settings: Settings, leave: Leave, registries: Sequence[str]) -> Settings:

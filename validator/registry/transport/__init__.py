@@ -120,7 +120,7 @@ class AiohttpTransport:
         key = (ca_file, private_ok)
         if (context := self._contexts.get(key)) is None:
             files = tuple(path for path in (self._network.ca_file, ca_file) if path is not None)
-            context = self._contexts.setdefault(key, await asyncio.to_thread(trust, files))
+            context = self._contexts.setdefault(key, await asyncio.to_thread(trust, files, strict=self._network.strict))
         return context
 
     async def send(self, request: Request) -> Answer:
