@@ -47,7 +47,7 @@ async def unheard(night: Night) -> int:
     return sum(count for (_, phase), count in (await night.opened.ledger.plans.counts(sweep.id)).items() if phase is Phase.WAITING)
 
 
-async def killed_at(night: Night, home: Path, at: int, of: tuple[int, ...] = tuple(range(NUMBER * 3))) -> None:
+async def killed_at(night: Night, home: Path, at: int, of: tuple[int, ...] = tuple(range(NUMBER * 3)), mark: str = "s") -> None:
     """Start a sweep and copy what is on the disk when for the `at`th time one of `of` is asked about; the sweep itself ends there."""
     copied = asyncio.Event()
     seen = 0
@@ -55,7 +55,7 @@ async def killed_at(night: Night, home: Path, at: int, of: tuple[int, ...] = tup
 
     async def hang(line: str) -> None:
         nonlocal seen
-        mine = any(line.endswith(f" login s{one}") for one in of)
+        mine = any(line.endswith(f" login {mark}{one}") for one in of)
         seen += mine
         if mine and seen == at:
             while await unheard(night) > max(0, number - len([line for line in night.world.seen if " login s" in line]) + 1):
@@ -115,6 +115,39 @@ async def test_what_was_refused_before_the_kill_is_confirmed_after_it(night, tmp
         found = await after.sweep()
         assert logins(after)["s3"] == logins(after)["s7"] == 1, "each once more, its second word"
         assert (found["key3"].transition.value, found["key7"].transition.value) == ("died", "blipped")
+
+
+async def killed_when_all_others_were_asked(night: Night, home: Path) -> None:
+    """The keys of `DEAD` are new, so that they are asked last; killed before any is confirmed."""
+    await keep_many(night, dead=())
+    await night.sweep()
+    night.clock.pass_by(24 * 3600)
+    for one in DEAD:
+        await night.keep(f"u{one}", f"key{one}", f"d{one}", 401, username=f"n{one}")
+    night.world.seen.clear()
+    await killed_at(night, home, 2, DEAD, "d")
+    night.world.seen.clear()
+
+
+async def test_after_a_kill_somebody_proven_before_shows_the_lanes_health(night, tmp_path):
+    await killed_when_all_others_were_asked(night, tmp_path / "after")
+    night.world.anonymous = [503]
+    async with a_night(tmp_path / "after", world=night.world, clock=night.clock) as after:
+        after.clock.pass_by(60)
+        found = await after.sweep()
+        assert {found[f"key{n}"].plan.state for n in DEAD} == {"dead"}
+        assert sum(logins(after).values()) == 1, "one witness for all of them"
+
+
+async def test_a_witness_who_is_refused_speaks_for_all_and_is_asked_once(night, tmp_path):
+    await killed_when_all_others_were_asked(night, tmp_path / "after")
+    for n in range(NUMBER):
+        night.world.logins[f"s{n}"] = [401]
+    async with a_night(tmp_path / "after", world=night.world, clock=night.clock) as after:
+        after.clock.pass_by(60)
+        found = await after.sweep()
+        assert {found[f"key{n}"].plan.state for n in DEAD} == {"suspect"}, "an anonymous answer as usual says less"
+        assert sum(logins(after).values()) == 1
 
 
 async def test_what_is_a_day_old_is_not_gone_on_with(night, tmp_path):

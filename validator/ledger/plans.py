@@ -163,6 +163,12 @@ class Plans:
             after = max(row.place for row in page)
             yield page
 
+    async def proven(self, sweep: str, host: str) -> PlanRow | None:
+        """The row of `host` that was proven last, in this sweep or, as far as it knows, before."""
+        mine = and_(_R.sweep == sweep, _R.host == host, _R.verdict == "valid", _R.checked_at.is_not(None))
+        found = await self._select(select(SWEEP_ROWS).where(mine).order_by(_R.checked_at.desc(), _R.place).limit(1))
+        return found[0] if found else None
+
     async def any_held(self, sweep: str, host: str) -> bool:
         """True if a word waits there for the lane's end."""
         query = select(_R.user).where(_R.sweep == sweep, _R.host == host, _R.phase == Phase.HELD, _R.heard.is_not(None)).limit(1)

@@ -18,6 +18,7 @@ from validator.ledger.plans import Phase
 from validator.probe import Probe
 from validator.probe.reach import provider_of
 from validator.providers import Provider
+from validator.status import Said
 from validator.sweep.base import Heard, LaneReport, Shared
 from validator.sweep.base.asking import converse
 from validator.sweep.base.belief import Belief
@@ -54,6 +55,8 @@ class Lane:
     _watched: bool = False
     _ill_until: datetime | None = None
     _witness: tuple[Shared, Credential] | None = None
+    _sought: bool = False
+    _unwell_until: datetime | None = None
 
     @property
     def report(self) -> LaneReport:
@@ -232,21 +235,27 @@ class Lane:
         beside = await self.probe.ledger.facts.accepted_beside(shared.host, shared.fingerprint)
         if since is not None and beside is not None and beside > since:
             return True
-        match await self._canary(since):
-            case Says.GOOD:
-                return True
-            case Says.ILL:
-                return False
-            case Says.NOTHING:
-                return await self._witnessed() or await self.probe.well(shared.host, shared.image.repository if shared.image is not None else "")
+        says = await self._canary(since)
+        if says is Says.NOTHING:
+            says = await self._witnessed()
+        if says is Says.NOTHING:
+            return await self.probe.well(shared.host, shared.image.repository if shared.image is not None else "")
+        return says is Says.GOOD
 
-    async def _witnessed(self) -> bool:
-        """Another secret, which this lane proved, is accepted once more: at a lane's end nobody else is left who would show its health."""
+    async def _witnessed(self) -> Says:
+        """Another secret, which was proven here, is asked once more: at a lane's end nobody else is left who would show its health."""
+        if self._witness is None and not self._sought:
+            self._sought, self._witness = True, await self.opener.proven()
+        if self._unwell_until is not None and self.probe.now() < self._unwell_until:
+            return Says.ILL
         if self._witness is None:
-            return False
+            return Says.NOTHING
         shared, credential = self._witness
-        asked = await converse(self.probe, replace(shared, image=None), credential)
-        return asked.heard.verdict.outcome is Outcome.VALID
+        heard = (await converse(self.probe, replace(shared, image=None), credential)).heard
+        if heard.kind is Said.REFUSED:  # that one says enough for all who wait
+            self._unwell_until = heard.at + timedelta(seconds=self.track.confirm_after_s)
+            return Says.ILL
+        return Says.GOOD if heard.verdict.outcome is Outcome.VALID else Says.NOTHING
 
 
 def _held(track: Track, shared: Shared) -> Entry:

@@ -45,6 +45,14 @@ class Opener:
             opened.append((shared, held))
         return opened
 
+    async def proven(self) -> tuple[Shared, Credential] | None:
+        """A secret of the lane that was proven, with what it is; None if there is none."""
+        row = await self.probe.ledger.plans.proven(self.queue.sweep, self.queue.host)
+        held = await self.book.store.get(row.user, row.name) if row is not None else None
+        if row is None or not isinstance(held, Credential) or held.row != row.row:
+            return None
+        return Shared(self.queue.host, row.fingerprint, row.place), held
+
     async def _another(self, shared: Shared, found: Credential | UnreadableRow | None) -> Credential | None:
         """The secret as a member holds it whose row did not change; None if there is none."""
         if not shared.fingerprint and isinstance(found, Credential):
