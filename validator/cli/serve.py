@@ -7,12 +7,13 @@ import signal
 import threading
 
 from validator.cli.base.options import GLOBALS, LogLevel, read_settings
-from validator.cli.base.running import run, say
+from validator.cli.base.running import long_run, run, say
 
 
 def serve() -> None:
     """Answer over HTTP: pre-flights, checks, statuses, sweeps, the dashboard; by the settings under `api`."""
     level = GLOBALS.log_level if GLOBALS.log_level_given else LogLevel.INFO
+    long_run()
     run(_serve, level=level, json_lines=True)
 
 

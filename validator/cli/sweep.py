@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from validator.cli.base.options import AllowPrivate, CaFile, Leave, PlainHttp, RealmHost, ReportFormat, ReportFormatOption, read_settings
-from validator.cli.base.running import guarded, leave, run, say
+from validator.cli.base.running import guarded, leave, long_run, run, say
 
 if TYPE_CHECKING:
     from validator.credential import Host
@@ -44,6 +44,7 @@ def sweep(
     only, let_go = guarded(lambda: (_host(registry, "--registry"), _host(release, "--release")))
     if dry_run:
         leave(run(lambda: _plan(user, let_go or only, allowed, format_, output)))
+    long_run()
     leave(run(lambda: _sweep(user, only, let_go, allowed, wait=not no_wait, fail=fail_, format_=format_, output=output)))
 
 

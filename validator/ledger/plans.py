@@ -14,9 +14,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.database import Database
 from validator.ledger.base.sweeping import SWEEP_ROWS
@@ -92,11 +91,11 @@ class Plans:
     async def add(self, rows: Sequence[PlanRow]) -> None:
         """Write these, but leave those that are there: a plan that was cut off is made again."""
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(_added(connection.dialect.name), [_columns(row) for row in rows])
+        def work(connection: Connection) -> None:
+            connection.execute(_added(connection.dialect.name), [_columns(row) for row in rows])
 
         if rows:
-            await self._database.write(work)
+            await self._database.write_in_one(work)
 
     async def settle(self, sweep: str) -> None:
         """Let the members of one secret stand together, at the best rank that one of them has."""
@@ -107,31 +106,31 @@ class Plans:
             .having(func.min(_R.place) < func.max(_R.place))
         )
 
-        async def work(connection: AsyncConnection) -> None:
-            for fingerprint, first in (await connection.execute(several)).all():
+        def work(connection: Connection) -> None:
+            for fingerprint, first in (connection.execute(several)).all():
                 same = and_(_R.sweep == sweep, _R.fingerprint == fingerprint)
-                await connection.execute(update(SWEEP_ROWS).where(same).values(place=first))
+                connection.execute(update(SWEEP_ROWS).where(same).values(place=first))
 
-        await self._database.write(work)
+        await self._database.write_in_one(work)
 
     async def put(self, rows: Sequence[PlanRow]) -> None:
         """Write these over what is there."""
 
-        async def work(connection: AsyncConnection) -> None:
-            await connection.execute(_UPDATE, [_parameters(row) for row in rows])
+        def work(connection: Connection) -> None:
+            connection.execute(_UPDATE, [_parameters(row) for row in rows])
 
         if rows:
-            await self._database.write(work)
+            await self._database.write_in_one(work)
 
     async def drop(self, rows: Sequence[PlanRow]) -> None:
         """Remove these: their credentials are gone."""
 
-        async def work(connection: AsyncConnection) -> None:
+        def work(connection: Connection) -> None:
             for row in rows:
-                await connection.execute(delete(SWEEP_ROWS).where(*(_R[name] == getattr(row, name) for name in _KEY)))
+                connection.execute(delete(SWEEP_ROWS).where(*(_R[name] == getattr(row, name) for name in _KEY)))
 
         if rows:
-            await self._database.write(work)
+            await self._database.write_in_one(work)
 
     async def waiting(self, sweep: str, host: str, after: int, before: int, *, limit: int) -> list[PlanRow]:
         """The next rows that were never asked, `after` < place < `before`, whole secrets: all members of the last one are there."""
@@ -149,11 +148,11 @@ class Plans:
         mine = (_R.sweep == sweep, _R.host == host, _R.phase == phase, _R.due_at.is_not(None), _R.place > after, _R.place < before)
         query = select(func.min(_R.due_at, type_=_R.due_at.type)).where(*mine)
 
-        async def work(connection: AsyncConnection) -> datetime | None:
-            found: datetime | None = await connection.scalar(query)
+        def work(connection: Connection) -> datetime | None:
+            found: datetime | None = connection.scalar(query)
             return found
 
-        return await self._database.read(work)
+        return await self._database.read_in_one(work)
 
     async def of_phase(self, sweep: str, host: str, *phases: Phase) -> AsyncIterator[list[PlanRow]]:
         """The rows of these phases by place, whole secrets, in pages; what a reader writes of a page changes no later one."""
@@ -164,8 +163,8 @@ class Plans:
             yield page
 
     async def proven(self, sweep: str, host: str) -> PlanRow | None:
-        """The row of `host` that was proven last, in this sweep or, as far as it knows, before."""
-        mine = and_(_R.sweep == sweep, _R.host == host, _R.verdict == "valid", _R.checked_at.is_not(None))
+        """Of the rows of `host` that are through and alive the one that was proven last."""
+        mine = and_(_R.sweep == sweep, _R.host == host, _R.phase == Phase.DONE, _R.verdict == "valid", _R.state == "alive")
         found = await self._select(select(SWEEP_ROWS).where(mine).order_by(_R.checked_at.desc(), _R.place).limit(1))
         return found[0] if found else None
 
@@ -173,29 +172,29 @@ class Plans:
         """True if a word waits there for the lane's end."""
         query = select(_R.user).where(_R.sweep == sweep, _R.host == host, _R.phase == Phase.HELD, _R.heard.is_not(None)).limit(1)
 
-        async def work(connection: AsyncConnection) -> bool:
-            return (await connection.execute(query)).first() is not None
+        def work(connection: Connection) -> bool:
+            return connection.execute(query).first() is not None
 
-        return await self._database.read(work)
+        return await self._database.read_in_one(work)
 
     async def leave(self, sweep: str, host: str, reason: str, *, at: datetime) -> int:
         """What was not asked of `host` is left to the next sweep: `unknown (reason)` at `at`; how many rows that is."""
         values = {"phase": Phase.DONE, "due_at": None, "verdict": "unknown", "reason": reason, "level": None, "checked_at": at, "left_over": reason}
         statement = update(SWEEP_ROWS).where(_R.sweep == sweep, _R.host == host, _R.phase == Phase.WAITING).values(values)
 
-        async def work(connection: AsyncConnection) -> int:
-            return (await connection.execute(statement)).rowcount
+        def work(connection: Connection) -> int:
+            return (connection.execute(statement)).rowcount
 
-        return await self._database.write(work)
+        return await self._database.write_in_one(work)
 
     async def counts(self, sweep: str) -> dict[tuple[str, Phase], int]:
         """How many rows there are, by host and phase."""
         query = select(_R.host, _R.phase, func.count()).where(_R.sweep == sweep).group_by(_R.host, _R.phase)
 
-        async def work(connection: AsyncConnection) -> dict[tuple[str, Phase], int]:
-            return {(host, Phase(phase)): count for host, phase, count in await connection.execute(query)}
+        def work(connection: Connection) -> dict[tuple[str, Phase], int]:
+            return {(host, Phase(phase)): count for host, phase, count in connection.execute(query)}
 
-        return await self._database.read(work)
+        return await self._database.read_in_one(work)
 
     async def left_over(self, sweep: str) -> int:
         """How many rows were not judged."""
@@ -209,10 +208,10 @@ class Plans:
         """How many rows there are, by verdict."""
         query = select(_R.verdict, func.count()).where(_R.sweep == sweep, _R.verdict.is_not(None)).group_by(_R.verdict).order_by(_R.verdict)
 
-        async def work(connection: AsyncConnection) -> dict[str, int]:
-            return {str(verdict): int(count) for verdict, count in await connection.execute(query)}
+        def work(connection: Connection) -> dict[str, int]:
+            return {str(verdict): int(count) for verdict, count in connection.execute(query)}
 
-        return await self._database.read(work)
+        return await self._database.read_in_one(work)
 
     async def rows(self, sweep: str, *conditions: ColumnElement[bool]) -> AsyncGenerator[PlanRow]:
         """Every row (that fits), by user and name."""
@@ -230,24 +229,29 @@ class Plans:
     async def _count(self, *conditions: ColumnElement[bool]) -> int:
         query = select(func.count()).select_from(SWEEP_ROWS).where(*conditions)
 
-        async def work(connection: AsyncConnection) -> int:
-            return int(await connection.scalar(query) or 0)
+        def work(connection: Connection) -> int:
+            return int(connection.scalar(query) or 0)
 
-        return await self._database.read(work)
+        return await self._database.read_in_one(work)
 
     async def _secrets(self, mine: ColumnElement[bool], which: ColumnElement[bool], order: Iterable[Any], limit: int) -> list[PlanRow]:
-        page = await self._select(select(SWEEP_ROWS).where(mine, which).order_by(*order).limit(limit))
-        if len(page) == limit:
-            last = page[-1].fingerprint
-            whole = await self._select(select(SWEEP_ROWS).where(mine, _R.place == page[-1].place, _R.fingerprint == last).order_by(_R.user, _R.name))
-            page = [row for row in page if row.fingerprint != last] + whole
-        return page
+        query = select(SWEEP_ROWS).where(mine, which).order_by(*order).limit(limit)
+
+        def work(connection: Connection) -> list[Any]:
+            page = list(connection.execute(query))
+            if len(page) < limit:
+                return page
+            place, last = page[-1].place, page[-1].fingerprint
+            same = select(SWEEP_ROWS).where(mine, _R.place == place, _R.fingerprint == last).order_by(_R.user, _R.name)
+            return [row for row in page if row.fingerprint != last] + list(connection.execute(same))
+
+        return [_row(row) for row in await self._database.read_in_one(work)]
 
     async def _select(self, query: Any) -> list[PlanRow]:
-        async def work(connection: AsyncConnection) -> Sequence[Any]:
-            return (await connection.execute(query)).all()
+        def work(connection: Connection) -> Sequence[Any]:
+            return connection.execute(query).all()
 
-        return [_row(row) for row in await self._database.read(work)]
+        return [_row(row) for row in await self._database.read_in_one(work)]
 
 
 _CHANGES: Final = tuple(name for name in _FIELDS if name not in _KEY)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
 from pydantic import SecretStr
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.credential import Credential, RegistryScope
@@ -125,6 +126,10 @@ class Transactions(Protocol):
 
     async def read(self, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:
         """Run `work` on one snapshot."""
+        ...
+
+    async def read_in_one(self, work: Callable[[Connection], Made]) -> Made:
+        """The same for work that awaits nothing."""
         ...
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[Made]]) -> Made:

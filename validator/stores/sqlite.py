@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import SecretStr
-from sqlalchemy import Column, MetaData, Row, Table, Text, UniqueConstraint, and_, bindparam, delete, func, select, tuple_
+from sqlalchemy import Column, Connection, MetaData, Row, Table, Text, UniqueConstraint, and_, bindparam, delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.credential import Credential, Host, RegistryScope
@@ -177,10 +177,10 @@ class SqliteStore:
         return await self._database.read(work)
 
     async def _some(self, places: Sequence[Place]) -> Sequence[Row[*tuple[object, ...]]]:
-        async def work(connection: AsyncConnection) -> Sequence[Row[*tuple[object, ...]]]:
-            return (await connection.execute(_SOME, {"places": json.dumps(places)})).all()
+        def work(connection: Connection) -> Sequence[Row[*tuple[object, ...]]]:
+            return connection.execute(_SOME, {"places": json.dumps(places)}).all()
 
-        return await self._database.read(work) if places else ()
+        return await self._database.read_in_one(work) if places else ()
 
     async def _page(self, user: str | None, after: Place | None, limit: int) -> Sequence[Row[*tuple[object, ...]]]:
         query = select(CREDENTIALS).order_by(_C.user, _C.name).limit(limit)
@@ -189,10 +189,10 @@ class SqliteStore:
         if after is not None:
             query = query.where(tuple_(_C.user, _C.name) > after)
 
-        async def work(connection: AsyncConnection) -> Sequence[Row[*tuple[object, ...]]]:
-            return (await connection.execute(query)).all()
+        def work(connection: Connection) -> Sequence[Row[*tuple[object, ...]]]:
+            return connection.execute(query).all()
 
-        return await self._database.read(work)
+        return await self._database.read_in_one(work)
 
     def _sealed(self, entries: Sequence[Entry]) -> list[Sealed]:
         """Each credential as it will be read back, and its row's sealed columns."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, NoReturn, TypeVar
@@ -90,6 +91,11 @@ def run(main: Callable[[], Coroutine[Any, Any, Made]], *, level: LogLevel | None
         fail(found)
     except Exception as error:
         fail(error)
+
+
+def long_run() -> None:
+    """For commands that ask very many: what an exchange makes ends by itself, and looking for cycles every 700 objects is a tenth of the CPU."""
+    gc.set_threshold(20_000, 20, 20)
 
 
 def guarded(work: Callable[[], Made]) -> Made:
