@@ -1,6 +1,6 @@
 # `make` alone prints the targets. Everything runs in .venv, which `setup` builds from the lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep accuracy fuzz postgres browser lock clean
+.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep proofs accuracy fuzz postgres browser lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
@@ -39,6 +39,9 @@ bench-preflight: setup ## a pre-flight's benchmark
 
 bench-sweep: setup ## a sweep's benchmark
 	$(BIN)/python -m tests.bench.sweep
+
+proofs: setup ## a sweep that is killed thirty times, with a real mail server; the last line is one JSON object
+	$(BIN)/python -m tests.proofs.kills
 
 accuracy: setup ## verdicts against the emulator's truth; the last line is one JSON object
 	$(BIN)/python -m tests.accuracy
