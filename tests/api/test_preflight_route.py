@@ -53,12 +53,12 @@ async def test_a_workflow_names_its_images_with_their_lines(opening: Open) -> No
 
 
 async def test_what_is_late_is_unknown_and_the_answer_comes_in_time(opening: Open) -> None:
-    script: Answers = {"H0": Say(200, delay_s=6)}
+    script: Answers = {"H0": Say(200, delay_s=30)}
     async with Scripted(script) as slow, Scripted(dict(PUBLIC)) as quick, opening(registries=slow.settings() | quick.settings()) as service:
         body = {"user": "ann", "images": [f"{slow.host}/team/app", f"{quick.host}/team/app"], "deadline_ms": 3000}
         answer = await service.post("/v1/preflight", body, await service.token("preflight"))
         assert [one["reason"] for one in answer.body["images"]] == ["deadline", "public"]
-        assert (answer.body["outcome"], answer.body["took_ms"] < 6000) == ("unknown", True)
+        assert (answer.body["outcome"], answer.body["took_ms"] < 14_000) == ("unknown", True)
 
 
 GOOD: dict[str, Any] = {"user": "ann", "images": ["INVALID"]}

@@ -109,9 +109,12 @@ class Scripted:
     forms: list[dict[str, str]] = field(default_factory=list)
     refuse_unknown: bool = False
     """A made-up username (of a control) is refused whatever the script says of `!`."""
+    most_at_once: int = 0
+    """How many requests were in their delay at one time, at most."""
     port: int = 0
     realm_port: int = 0
     tokens: dict[str, str] = field(default_factory=dict)
+    _held: int = 0
     _turns: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     _runners: list[web.AppRunner] = field(default_factory=list)
 
@@ -194,7 +197,12 @@ class Scripted:
             said = said[min(at, len(said) - 1)]
         say = said.pop(0) if isinstance(said, list) and len(said) > 1 else said[0] if isinstance(said, list) else said
         assert say is not None, f"the script says nothing for {step}"
-        await asyncio.sleep(say.delay_s)
+        self._held += 1
+        self.most_at_once = max(self.most_at_once, self._held)
+        try:
+            await asyncio.sleep(say.delay_s)
+        finally:
+            self._held -= 1
         return self._response(say, step)
 
     def _response(self, say: Say, step: str) -> web.Response:

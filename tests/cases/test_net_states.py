@@ -38,7 +38,7 @@ def heard(before: Standing | None, verdict: Verdict, minutes: int, *, sent: bool
 
 @case("NET-31")
 async def test_a_late_answer_is_unknown_by_the_deadline(row: Row, world: World) -> None:
-    site = await world.serve({"T+": scripts.late(0.9, token(BEARERS["+"]))})
+    site = await world.serve({"T+": scripts.late(10, token(BEARERS["+"]))})
     payload = ["registry=reg.test", f"username={USERNAME}", "auth=-"]
     stored = ["credential", "set", "it", "--type", "REGISTRY", "--payload", *payload, "--no-check"]
     assert (await world.cli.run(*stored, stdin=SECRET)).code == 0
@@ -46,7 +46,7 @@ async def test_a_late_answer_is_unknown_by_the_deadline(row: Row, world: World) 
     [image] = result.shown["images"]
     row.agrees("image", f"{image['outcome']} ({image['reason']})")
     assert (result.code, result.shown["outcome"]) == (3, "unknown")
-    assert result.shown["took_ms"] < 900
+    assert result.shown["took_ms"] < 9000
     assert [asked.step for asked in site.secrets] == ["T+"]
 
 

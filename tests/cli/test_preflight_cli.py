@@ -163,7 +163,7 @@ async def test_a_run_that_keeps_nothing_still_knows_what_is_stored(own: str, cli
 
 
 async def test_a_late_answer_costs_no_other_image_its_own_and_none_is_waited_for(cli: Cli) -> None:
-    slow = Say(200, image()[0].body, image()[0].headers, image()[0].kind, delay_s=4)
+    slow = Say(200, image()[0].body, image()[0].headers, image()[0].kind, delay_s=30)
     async with Scripted({"H0": slow}) as late, Scripted({"T+": slow}) as locked, Scripted(dict(PUBLIC)) as quick:
         cli.registries = late.settings() | locked.settings() | quick.settings()
         await keep(cli, locked.host)
@@ -171,7 +171,7 @@ async def test_a_late_answer_costs_no_other_image_its_own_and_none_is_waited_for
         result = await cli.run("preflight", *names, "--deadline", "1.5", "--format", "json")
         assert [one["reason"] for one in result.shown["images"]] == ["deadline"] * 4 + ["public"] * 2
         assert (result.code, result.err) == (3, "")
-        assert result.shown["took_ms"] < 4000
+        assert result.shown["took_ms"] < 14_000, "no registry's time runs out before that"
 
 
 async def test_a_command_that_ends_between_two_refusals_keeps_the_first(cli: Cli) -> None:

@@ -71,12 +71,12 @@ async def test_unknown_is_the_operators_choice(choice: str, code: int, cli: Cli)
 
 
 async def test_what_is_late_is_unknown_and_the_rest_is_right(cli: Cli) -> None:
-    async with Scripted({"H0": Say(200, delay_s=5)}) as slow, Scripted(dict(PUBLIC)) as quick:
+    async with Scripted({"H0": Say(200, delay_s=30)}) as slow, Scripted(dict(PUBLIC)) as quick:
         cli.registries = slow.settings() | quick.settings()
         words = ["preflight", f"{slow.host}/team/app", f"{quick.host}/team/app", "--deadline", "1", "--format", "json"]
         result = await cli.run(*words)
         assert [told["reason"] for told in result.shown["images"]] == ["deadline", "public"]
-        assert result.shown["took_ms"] < 4000
+        assert result.shown["took_ms"] < 14_000, "nobody waits for the slow one"
 
 
 async def test_no_control_is_made_for_somebody_who_waits_for_images(cli: Cli) -> None:
@@ -101,13 +101,13 @@ async def test_a_dead_key_is_refused_twice_however_many_images_it_is_for(cli: Cl
 
 
 async def test_a_good_key_pulls_many_images_side_by_side(cli: Cli) -> None:
-    async with Scripted({"H+": [image()[0], *[Say(200, image()[0].body, image()[0].headers, image()[0].kind, delay_s=0.5)] * 7]}) as registry:
+    async with Scripted({"H+": [image()[0], *[Say(200, image()[0].body, image()[0].headers, image()[0].kind, delay_s=1)] * 7]}) as registry:
         cli.registries = registry.settings()
         await keep(cli, "good", registry.host)
         images = [f"{registry.host}/team/app{number}" for number in range(8)]
         result = await cli.run("preflight", *images, "--format", "json")
         assert {one["via"] for one in result.shown["images"]} == {"good"}
-        assert result.shown["took_ms"] < 2500, "one after another: 3500 and more"
+        assert registry.most_at_once >= 4, "one after another: 1"
 
 
 async def test_a_dead_ngc_key_is_told_with_the_page_to_renew_it(cli: Cli) -> None:

@@ -76,11 +76,11 @@ def test_a_front_may_break_the_limits_already(front: bytes, beyond: bool) -> Non
 @pytest.mark.parametrize("unit", [b'"', b'\\"', b"\\", b"[", b'["', b"{}", b"9", b'"a",', b"\\u"])
 def test_reading_a_front_takes_linear_time(unit: bytes) -> None:
     front = (b'{"errors":[{"message":"' + unit * 65536)[:65536]
-    started = time.perf_counter()
+    started = time.process_time()
     closed_json(front)
     beyond_limits(front)
     read_error(front, None, cut=True)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 3
 
 
 def test_a_secret_is_masked_before_the_words_are_cut() -> None:
