@@ -31,9 +31,11 @@ from aiohttp import ClientResponse
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Connection
 
-from tests.postgres.server import Postgres, binaries, running
+from tests.postgres.fixtures import house, osmo_database, postgres
 from validator.ledger import engine
 from validator.providers import image_questions, login_questions
+
+__all__ = ["house", "osmo_database", "postgres"]
 
 DIALLED: Final[list[str]] = []
 """Addresses outside this machine that somebody tried since the test began."""
@@ -197,17 +199,6 @@ def program() -> Callable[[str], str]:
         return path
 
     return found
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A running Postgres of this process's tests; without Debian's package as for a program. No test changes what another finds there."""
-    if binaries() is None and os.environ.get("CI") == "true":
-        pytest.fail("PostgreSQL is not installed, and CI=true skips nothing; .ci/run installs it")
-    if binaries() is None:
-        pytest.skip("PostgreSQL is not installed (Debian: postgresql)")
-    with running() as one:
-        yield one
 
 
 @pytest.fixture

@@ -16,12 +16,15 @@ from typing import Final, cast
 
 from yarl import URL
 
-from validator.config import AuthsKey, Settings
+from validator.config import AuthsKey, NotifyBy, RegistrySettings, Settings
+from validator.config.base import HostName
 from validator.credential import DOCKER_HUB, Credential
 from validator.errors import ConfigError, StoreError, UsageError
 from validator.evidence import Exchange
-from validator.ledger import Embedded, Ledger, open_embedded
+from validator.ledger import Embedded, Ledger, open_embedded, open_embedded_on
 from validator.ledger.engine import Unwritable, data_folder, database_path
+from validator.postgres import SCHEME as OSMO
+from validator.postgres import server_of
 from validator.probe import Probe
 from validator.providers import PROVIDERS, provider_named
 from validator.registry.base import Network
@@ -30,8 +33,10 @@ from validator.registry.transport import AiohttpTransport
 from validator.sealing import Fingerprinter
 from validator.stores.base import BrokenPullSecret, CredentialStore, UnreadableRow, WritableStore
 from validator.stores.dockerconfig import HUB_SERVER, DockerConfigStore
+from validator.stores.osmo import OsmoStore, make_view, open_osmo
 from validator.stores.sqlite import SqliteStore
 from validator.telling import Letters, Teller, channels_of, program_of
+from validator.telling.wishes import Wishes, nobody
 
 KEY_NAME: Final = "master.key"
 _SERVERS: Final = ("osmo+postgresql", "postgresql", "postgres")
@@ -66,8 +71,8 @@ class App:
 def _scheme(settings: Settings) -> str:
     """What the store is, "sqlite" if none is named. Raises ConfigError for one that is not known."""
     scheme = settings.store.get_secret_value().partition(":")[0] if settings.store is not None else "sqlite"
-    if scheme not in ("sqlite", "dockerconfig"):
-        raise ConfigError(f"the store {scheme}: is not one that this version opens: write sqlite:///PATH or dockerconfig:PATH")
+    if scheme not in ("sqlite", "dockerconfig", OSMO):
+        raise ConfigError(f"the store {scheme}: is not one that this version opens: write sqlite:///PATH, dockerconfig:PATH or {OSMO}://...")
     return scheme
 
 
@@ -118,6 +123,10 @@ async def open_store(
 
     `CI=true` without a store named is a run of its own, too: each would make its controls anew (registries/README.md 6.2).
     """
+    if _scheme(settings) == OSMO:
+        async with _open_beside_osmo(settings, environ, ephemeral=ephemeral) as opened:
+            yield opened
+        return
     path = store_path(settings)
     key_file = key_file_of(settings)
     alone = ephemeral or (path is None and not must_keep and environ.get("CI", "").lower() in ("1", "true"))
@@ -135,6 +144,18 @@ async def open_store(
         docker = _docker_config(settings, embedded.keys.fingerprinter, environ)
         store = docker if docker is not None else SqliteStore(embedded.database, embedded.keys.master, embedded.keys.file)
         yield Opened(embedded.ledger, store, embedded.keys.fingerprinter, embedded.ledger.durable, warning)
+
+
+@asynccontextmanager
+async def _open_beside_osmo(settings: Settings, environ: Mapping[str, str], *, ephemeral: bool) -> AsyncIterator[Opened]:
+    """OSMO's store, and the ledger in a schema of its own beside it; `ephemeral`: in a file of this run alone."""
+    assert settings.store is not None
+    server, key_file = server_of(settings.store, environ), key_file_of(settings)
+    ledger_at = open_embedded(None, key_file) if ephemeral else open_embedded_on(server, key_file)
+    async with open_osmo(server, settings.osmo, environ) as store, ledger_at as embedded:
+        if not ephemeral:
+            await embedded.database.write_in_one(lambda connection: make_view(connection, store.hstore))
+        yield Opened(embedded.ledger, store, embedded.keys.fingerprinter, embedded.ledger.durable)
 
 
 async def held_as_docker(opened: Opened, user: str, domains: Sequence[str]) -> tuple[Credential | UnreadableRow, ...]:
@@ -169,7 +190,7 @@ async def held_by(settings: Settings, opened: Opened, user: str) -> tuple[Creden
     if isinstance(store, DockerConfigStore):
         _belongs_to(store, user)
     path = store_path(settings) or data_folder() / "validator.db"
-    if isinstance(store, DockerConfigStore) or opened.durable or not path.exists():
+    if not isinstance(store, SqliteStore) or opened.durable or not path.exists():
         return await store.as_kubelet(user)
     async with open_embedded(path, key_file_of(settings), read_only=True) as embedded:
         return await SqliteStore(embedded.database, embedded.keys.master, embedded.keys.file).as_kubelet(user)
@@ -179,7 +200,7 @@ def auths_key(settings: Settings) -> AuthsKey:
     """Under which keys the platform writes what is stored into a pull secret; `auto` is as the store has it."""
     if settings.preflight.auths_key is not AuthsKey.AUTO:
         return settings.preflight.auths_key
-    return AuthsKey.AS_WRITTEN if _scheme(settings) == "dockerconfig" else AuthsKey.DOCKER
+    return {"dockerconfig": AuthsKey.AS_WRITTEN, OSMO: AuthsKey.OSMO}.get(_scheme(settings), AuthsKey.DOCKER)
 
 
 def transport_for(network: Network) -> AiohttpTransport:
@@ -225,7 +246,17 @@ async def open_app(
         transport_for(network_of(settings)) as transport,
         opened.ledger.behind(),
     ):
+        settings = await _unasked(settings, opened.store)
         yield App(settings, opened, _probe(settings, opened, transport, rules, on_exchange))
+
+
+async def _unasked(settings: Settings, store: CredentialStore) -> Settings:
+    """With the whole registries that OSMO's operator wants unchecked: nothing is ever sent there, with a credential or without."""
+    if not isinstance(store, OsmoStore):
+        return settings
+    hosts = [HostName(scope.host) for scope in await store.disabled() if not scope.path]
+    given = {host: settings.registries.get(host, RegistrySettings()).model_copy(update={"disabled": True}) for host in hosts}
+    return settings.model_copy(update={"registries": {**settings.registries, **given}})
 
 
 async def open_teller(app: App, say: Callable[[str], None] | None = None, *, patience_s: float = 0) -> Teller:
@@ -233,7 +264,16 @@ async def open_teller(app: App, say: Callable[[str], None] | None = None, *, pat
     opened, settings = app.opened, app.settings
     channels = await channels_of(settings.notices, say)
     letters = Letters(opened.ledger, opened.store, settings, program_of(opened.store))
-    return Teller(opened.ledger, settings, channels, letters, lambda: datetime.now(UTC), patience_s=patience_s)
+    return Teller(
+        opened.ledger, settings, channels, letters, lambda: datetime.now(UTC), patience_s=patience_s, wishes=_wishes(settings, opened.store)
+    )  # fmt: skip
+
+
+def _wishes(settings: Settings, store: CredentialStore) -> Wishes:
+    """Of OSMO's users, by the setting `osmo.notify`; other stores' users are asked nothing."""
+    if not isinstance(store, OsmoStore) or settings.osmo.notify is NotifyBy.ALL:
+        return Wishes()
+    return Wishes(nobody if settings.osmo.notify is NotifyBy.NONE else store.wishes)
 
 
 def _probe(

@@ -141,6 +141,15 @@ def parse_scope(text: str) -> RegistryScope:
     return RegistryScope(host, path)
 
 
+def osmo_scope(text: str) -> str:
+    """The registry of a credential as OSMO itself writes it: the key of its pull secrets (osmo.md 3.1). Case stays as it is."""
+    rest = text.strip().rstrip("/")
+    rest = rest.partition("://")[2] if rest.startswith(("http://", "https://")) else rest
+    host, slash, path = rest.partition("/")
+    host = host.removesuffix(":443")
+    return ("registry-1.docker.io" if host in ("", "docker.io") else host) + slash + path
+
+
 Held = TypeVar("Held")
 
 

@@ -54,6 +54,7 @@ __all__ = [
 
 EVENTS: Final = frozenset(
     {
+        "anyone_accepted",
         "backup_written",
         "budget_spent",
         "canary_failed",
@@ -69,6 +70,7 @@ EVENTS: Final = frozenset(
         "exchange_answered",
         "exchange_failed",
         "fault_caught",
+        "key_file_unreadable",
         "key_made",
         "key_rotated",
         "lane_closed",
@@ -78,7 +80,6 @@ EVENTS: Final = frozenset(
         "lane_started",
         "ledger_migrated",
         "library_logged",
-        "anyone_accepted",
         "notice_delayed",
         "notice_failed",
         "notice_outdated",
@@ -86,9 +87,10 @@ EVENTS: Final = frozenset(
         "notice_unclear",
         "notice_undeliverable",
         "notice_written",
-        "registry_unjudged",
+        "osmo_settings_unread",
         "preflight_answered",
         "probe_answered",
+        "registry_unjudged",
         "request_answered",
         "row_unreadable",
         "server_started",

@@ -26,6 +26,7 @@ from validator.config.base import (
     NoticeUrl,
     PlatformName,
     RealmHost,
+    RegistryText,
     Schedule,
     Seconds,
     SecondsOrZero,
@@ -161,6 +162,22 @@ class Sweep(Section):
     keep_days: Count = 400
 
 
+class NotifyBy(StrEnum):
+    """Which of OSMO's users are told."""
+
+    PROFILE = "profile"
+    ALL = "all"
+    NONE = "none"
+
+
+class OsmoSection(Section):
+    """OSMO's own things, where its database is the store. `disabled`: registries (with a path or without) that nobody asks about."""
+
+    mek_file: File | None = None
+    notify: NotifyBy = NotifyBy.PROFILE
+    disabled: tuple[RegistryText, ...] = ()
+
+
 class Webhook(Section):
     """Where machines hear what a sweep changed; `secret_file` holds the key that signs it."""
 
@@ -206,6 +223,7 @@ class Settings(BaseSettings):
     preflight: Preflight = Preflight()
     sweep: Sweep = Sweep()
     notices: Notices = Notices()
+    osmo: OsmoSection = OsmoSection()
     api: Api = Api()
 
     @classmethod

@@ -234,14 +234,18 @@ def common_fault(username: str, secret: str, *, lines_inside: bool = False) -> s
     return ""
 
 
+_DECISIVE: Final = (Reason.DISABLED_BY_OPERATOR, Reason.USERNAME_LOST, Reason.UNREADABLE)
+"""What of a credential's flaws decides alone, the first that it has."""
+
+
 def shape_of(provider: Provider, credential: Credential, now: datetime) -> Shape:
     """The offline look at one credential: the rules for all, then the provider's own. It decides alone only by `fault`.
 
     A short-lived kind that is past the end which stands in it is not asked about at `now` (registries/others.md G10).
     """
     secret = credential.secret.get_secret_value()
-    flaw = next((f for f in credential.flaws if f in (Reason.USERNAME_LOST, Reason.UNREADABLE)), "")
-    hints = tuple(f for f in credential.flaws if f != flaw)
+    flaw = next((f for f in _DECISIVE if f in credential.flaws), "")
+    hints = tuple(f for f in credential.flaws if f not in _DECISIVE)
     token = credential.kind is SecretKind.IDENTITY_TOKEN
     fault = flaw or common_fault("" if token else credential.username, secret, lines_inside=provider.lines_inside)
     if not fault and credential.kind is SecretKind.REGISTRY_TOKEN:

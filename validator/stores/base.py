@@ -44,6 +44,14 @@ class Outline:
     proof: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a user wants to be told, where the store knows: by mail, by chat, by both, or not at all."""
+
+    mail: bool = False
+    chat: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokenPullSecret:
     """A pull secret that a kubelet cannot read: it then pulls no image of the pod at all (registries/README.md 3.3, 7).

@@ -22,10 +22,11 @@ from validator.ledger.base.processes import this_process
 from validator.ledger.notices import Kind, Notice, NoticeState, Place, Route, digest_id
 from validator.ledger.users import User
 from validator.notifiers.base import Alert, Handed, Letter
-from validator.telling.base import Counts, Run, is_alive, log_alert
+from validator.telling.base import Counts, Preview, Run, is_alive, raise_alert
 from validator.telling.changes import queue_changes
 from validator.telling.channels import Channels, channels_of
 from validator.telling.letters import Letters, program_of
+from validator.telling.wishes import UNWANTED, Wishes
 
 __all__ = ["Alert", "Channels", "Counts", "Letters", "Preview", "Teller", "channels_of", "program_of"]
 
@@ -35,16 +36,6 @@ _LONGEST_S: Final = 3600.0
 _HANG_S: Final = 3.0
 _NAMED: Final = 100
 """So many users without a way are named to the operator by one sweep."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What would be sent to whom, through what; nothing was."""
-
-    user: str
-    channels: tuple[str, ...]
-    state: NoticeState
-    letter: Letter | None
 
 
 @dataclass(slots=True)
@@ -58,6 +49,7 @@ class Teller:
     now: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     patience_s: float = 0.0
+    wishes: Wishes = field(default_factory=Wishes)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     sender: str = field(default_factory=this_process)
 
@@ -68,6 +60,7 @@ class Teller:
         """
         async with self._turn() as run:
             now = self.now()
+            await self.wishes.read()
             await self._find_abandoned(run.counts)
             run.counts.undeliverable = await self.ledger.together(lambda parts: self._compose(parts, sweep, now))
             await self._deliver(run, self.patience_s)
@@ -78,6 +71,7 @@ class Teller:
     async def deliver(self) -> Counts:
         """Send what is due, and make no new digest."""
         async with self._turn() as run:
+            await self.wishes.read()
             await self._find_abandoned(run.counts)
             await self._deliver(run, self.patience_s)
             return await self._ended(run)
@@ -96,7 +90,7 @@ class Teller:
 
         Raise it again while it is so. `text` is a sentence of ours, the evidence in it.
         """
-        await _raise(self.ledger, self.now(), kind, subject, text)
+        await raise_alert(self.ledger, self.now(), kind, subject, text)
 
     async def end_alert(self, kind: Alert, subject: str) -> None:
         """It is over: should it come back, it is told again."""
@@ -105,6 +99,7 @@ class Teller:
     async def preview(self, sweep: str = "") -> list[Preview]:
         """What `tell` would send to users now; writes nothing."""
         now, shown = self.now(), list[Preview]()
+        await self.wishes.read()
 
         async def work(parts: Ledger) -> None:
             await self._compose(parts, sweep, now)
@@ -127,13 +122,17 @@ class Teller:
         """Where this user's digests go."""
         if user.mute:
             return Route((), NoticeState.MUTED)
-        named = {name: channel for name, channel in self.channels.users.items() if user.channel in (None, name)}
+        if not self.wishes.any_of(user.user):
+            return Route((), NoticeState.MUTED, UNWANTED)
+        named = {
+            name: channel for name, channel in self.channels.users.items() if user.channel in (None, name) and self.wishes.wants(user.user, name)
+        }
         address = self._address(user)
         faults = {name: channel.unreachable(user.user, address) for name, channel in named.items()}
         reached = tuple(name for name, fault in faults.items() if fault is None)
         if reached:
             return Route(reached)
-        why = next((fault for fault in faults.values() if fault), "its channel is none of the settings'")
+        why = next((fault for fault in faults.values() if fault), "none of the settings' channels is one that it wants")
         return Route((), NoticeState.UNDELIVERABLE, why)
 
     async def _user(self, name: str) -> User:
@@ -149,10 +148,13 @@ class Teller:
         routes = await parts.digests.compose(sweep, now, route=self.route, recovered=notices.recovered, remind_after=remind)
         lost = {user: route.detail for user, route in routes.items() if route.state is NoticeState.UNDELIVERABLE}
         for user in [*lost][:_NAMED]:
-            await _raise(parts, now, Alert.UNDELIVERABLE, user, f"there is something to tell this user, and {lost[user]}.")
+            await raise_alert(parts, now, Alert.UNDELIVERABLE, user, f"there is something to tell this user, and {lost[user]}.")
         if len(lost) > _NAMED:
             text = f"there is something to tell {len(lost) - _NAMED} more users; `validator notices list` names them."
-            await _raise(parts, now, Alert.UNDELIVERABLE, f"({sweep})", text)
+            await raise_alert(parts, now, Alert.UNDELIVERABLE, f"({sweep})", text)
+        unwanted = sum(route.detail == UNWANTED for route in routes.values())
+        if unwanted:
+            await raise_alert(parts, now, Alert.UNDELIVERABLE, "(not wanted)", f"{unwanted} users with something to know {UNWANTED}.")
         if self.channels.machines:
             await queue_changes(parts, sweep, Route(tuple(self.channels.machines)), now)
         return len(lost)
@@ -219,7 +221,7 @@ class Teller:
         """One claimed digest, to its channel and to its end."""
         settle, place, counts = self.ledger.notices.settle, (notice.kind, notice.channel), run.counts
         try:
-            if notice.kind is Kind.USER and (await self._user(notice.user)).mute:
+            if notice.kind is Kind.USER and ((await self._user(notice.user)).mute or not self.wishes.wants(notice.user, notice.channel)):
                 await settle(notice, NoticeState.MUTED, now=self.now())
                 return
             channel, letter = self.channels.at(place), await self._letter(notice)
@@ -271,7 +273,7 @@ class Teller:
     async def _unclear(self, parts: Ledger, notice: Notice, why: str) -> None:
         if notice.kind is Kind.USER:
             text = f"{notice.channel}: {why}; it is not sent again unasked."
-            await _raise(parts, self.now(), Alert.MAYBE_SENT, notice.user, text)
+            await raise_alert(parts, self.now(), Alert.MAYBE_SENT, notice.user, text)
 
     async def _finished(self, work: Coroutine[Any, Any, None]) -> None:
         """Cancelled half-way, what becomes of the letter is still written down; a channel that hangs is let go."""
@@ -289,11 +291,6 @@ class Teller:
         if notice.kind is Kind.USER:
             names = [line["name"] for line in notice.lines]
             structlog.get_logger().info("notice_sent", user=notice.user, channel=notice.channel, digest=notice.id, credentials=names)
-
-
-async def _raise(parts: Ledger, now: datetime, kind: Alert, subject: str, text: str) -> None:
-    if await parts.alerts.raise_(kind.value, subject, {"text": text}, now=now):
-        log_alert(kind, subject, text)
 
 
 class _Undone(Exception):

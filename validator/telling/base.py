@@ -8,12 +8,23 @@ from typing import Final, assert_never
 
 import structlog
 
+from validator.ledger import Ledger
 from validator.ledger.base.processes import has_ended
-from validator.ledger.notices import Place
-from validator.notifiers.base import Alert
+from validator.ledger.notices import NoticeState, Place
+from validator.notifiers.base import Alert, Letter
 
 LEASE: Final = timedelta(minutes=15)
 """A claim is thought cut off after this: longer than any channel takes (`Channel.send`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be sent to whom, through what; nothing was."""
+
+    user: str
+    channels: tuple[str, ...]
+    state: NoticeState
+    letter: Letter | None
 
 
 @dataclass(slots=True)
@@ -69,3 +80,9 @@ def log_alert(kind: Alert, subject: str, text: str) -> None:
             log.warning("notice_failed", subject=subject, text=text)
         case _:
             assert_never(kind)
+
+
+async def raise_alert(parts: Ledger, now: datetime, kind: Alert, subject: str, text: str) -> None:
+    """It is so, or is so still: logged when it is new, and told to the operator once."""
+    if await parts.alerts.raise_(kind.value, subject, {"text": text}, now=now):
+        log_alert(kind, subject, text)

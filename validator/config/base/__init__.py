@@ -16,7 +16,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from yarl import URL
 
-from validator.credential import UnreadableRegistry, canonical_host
+from validator.credential import UnreadableRegistry, canonical_host, parse_scope
 from validator.protocol.manifest import parse_platform
 
 EVERY_HOST: Final = "*"
@@ -130,6 +130,14 @@ def _one_or_several(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _registry(text: str) -> str:
+    try:
+        parse_scope(text)
+    except UnreadableRegistry as error:
+        raise ValueError(f"it is no registry: {error}") from None
+    return text
+
+
 def _notice_url(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
     if "://" not in text or text != text.strip():
@@ -147,6 +155,7 @@ BaseUrl = Annotated[str, AfterValidator(_base_url)]
 HostName = Annotated[str, AfterValidator(setting_host)]
 NoticeUrl = Annotated[SecretStr, AfterValidator(_notice_url)]
 RealmHost = Annotated[str, AfterValidator(_named_host)]
+RegistryText = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_registry)]
 NoProxy = Annotated[str, AfterValidator(_no_proxy)]
 Schedule = Annotated[str, AfterValidator(_schedule)]
 Zone = Annotated[str, AfterValidator(_zone)]

@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Final
 
 from validator.config import AuthsKey
-from validator.credential import DOCKER_HUB, Host, UnreadableRegistry, canonical_host, kubelet_order
+from validator.credential import DOCKER_HUB, Host, RegistryScope, UnreadableRegistry, canonical_host, kubelet_order, osmo_scope
 from validator.preflight.base.values import Held, Stored, Tried
 from validator.protocol.reference import Reference
 from validator.providers import provider_for
@@ -56,7 +56,7 @@ def auths_of(credential: Stored, written_as: AuthsKey) -> str:
         case AuthsKey.AS_WRITTEN:
             return credential.written or str(scope)
         case AuthsKey.OSMO:
-            return f"registry-1.{scope}" if scope.host == DOCKER_HUB else str(scope)
+            return osmo_scope(credential.written or str(scope))
         case AuthsKey.DOCKER | AuthsKey.AUTO:
             return "https://index.docker.io/v1/" if scope.host == DOCKER_HUB and not scope.path else str(scope)
 
@@ -76,8 +76,8 @@ class Keyring:
         """
         keys = [one for one in held if not isinstance(one, BrokenPullSecret)]
         if written_as is AuthsKey.OSMO:
-            written = [one for one in keys if any(one.scope.covers(pull_host(other), other.repository) for other in group)]
-            keys = sorted(written, key=lambda one: len(str(one.scope)), reverse=True)
+            written = [one for one in keys if any(_osmo_covers(auths_of(one, written_as), other) for other in group)]
+            keys = sorted(written, key=lambda one: len(auths_of(one, written_as)), reverse=True)
         ring = cls({}, [])
         for at, one in enumerate(keys):
             text = auths_of(one, written_as)
@@ -93,6 +93,13 @@ class Keyring:
         if self.globs:
             found = sorted((*found, *self.globs), key=itemgetter(0))
         return kubelet_order([(text, one) for _, text, one in found], image.name) if found else ()
+
+
+def _osmo_covers(key: str, image: Reference) -> bool:
+    """True if OSMO writes `key` for this image: by its own names, to the letter."""
+    host, _, path = key.partition("/")
+    image_host = pull_host(image)
+    return RegistryScope(Host(host), path).covers("registry-1.docker.io" if image_host == DOCKER_HUB else image_host, image.repository)
 
 
 def matching(held: Sequence[Held], image: Reference, group: Sequence[Reference], written_as: AuthsKey) -> tuple[Stored, ...]:
