@@ -39,8 +39,9 @@ def follow(seen: Seen) -> Ask | bool | None:
 
 
 def shape(seen: Seen) -> Ask | bool | None:
-    """What cannot work as stored is not sent; an empty secret pulls anonymously."""
-    return False if seen.evidence.subject.fault and not (seen.nobody and seen.image) else None
+    """What cannot work as stored is not sent, nor to whom nobody may be sent; an empty secret pulls anonymously."""
+    fault = seen.evidence.subject.fault
+    return False if fault and not (fault == Reason.EMPTY_SECRET.value and seen.image) else None
 
 
 def demand(seen: Seen) -> Ask | bool | None:

@@ -72,6 +72,8 @@ def _outcome(findings: Findings, verdict: Verdict, traits: Traits, nobody: bool)
         return ImageOutcome.DENIED, reason or Reason.POLICY_DENIED
     if findings.pull_ill:
         return ImageOutcome.UNKNOWN, Reason.REGISTRY_ILL
+    if verdict.row == "shape" and verdict.outcome is Outcome.UNKNOWN:
+        return ImageOutcome.UNKNOWN, verdict.reason  # nobody was asked, whoever the user is
     if nobody:
         return _anonymously(findings)
     if findings.unguarded:
