@@ -118,9 +118,3 @@ def test_a_demo_that_compared_nothing_shows_nothing() -> None:
 )
 def test_what_a_truth_means(truth: Truth, meaning: str) -> None:
     assert works(truth) == meaning
-
-
-def test_osmos_database_is_not_there_yet() -> None:
-    done = subprocess.run([*COMMAND, "--osmo"], capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1

@@ -15,20 +15,10 @@ from typing import Any, Final
 import psycopg
 from jwcrypto import jwe, jwk  # type: ignore[import-untyped]  # it ships no types
 
-TABLES: Final = """
-CREATE EXTENSION IF NOT EXISTS hstore SCHEMA public;
-CREATE TYPE credential_type AS ENUM ('GENERIC', 'REGISTRY', 'DATA');
-CREATE TYPE config_type AS ENUM ('SERVICE', 'WORKFLOW');
-CREATE TABLE users (id TEXT PRIMARY KEY, created_at TIMESTAMPTZ NOT NULL DEFAULT now(), created_by TEXT);
-CREATE TABLE profile (
-    user_name TEXT PRIMARY KEY REFERENCES users(id) ON DELETE CASCADE, slack_notification BOOLEAN, email_notification BOOLEAN, bucket TEXT, pool TEXT);
-CREATE TABLE ueks (uid TEXT PRIMARY KEY REFERENCES users(id) ON DELETE CASCADE, keys HSTORE);
-CREATE TABLE credential (
-    user_name TEXT NOT NULL, cred_name TEXT NOT NULL, cred_type credential_type, profile TEXT, payload HSTORE NOT NULL,
-    CONSTRAINT credential_pkey PRIMARY KEY (user_name, cred_name), CONSTRAINT unique_cred UNIQUE (user_name, profile));
-CREATE TABLE configs (key TEXT, value TEXT, type config_type, PRIMARY KEY (key, type));
-CREATE TABLE pools (name TEXT PRIMARY KEY, backend TEXT, default_platform TEXT, platforms JSONB);
-"""
+from validator.emulator.osmo import TABLES
+
+__all__ = ["PLUS", "TABLES", "House", "sealed"]
+
 PLUS: Final = base64.b64encode(bytes.fromhex("fbefbeff") * 8).decode()
 """A key that standard base64 writes with `+`, `/` and `=`, as OSMO's guides make them."""
 

@@ -11,6 +11,7 @@ import json
 import shutil
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,8 +19,8 @@ from typing import Annotated, Final
 
 import typer
 
-from validator.cli.base.running import fail, leave, put, run
-from validator.cli.demo.base import Compared, Kept, ended, images_compared, statuses_compared, works
+from validator.cli.base.running import leave, put, run
+from validator.cli.demo.base import Compared, Kept, ended, images_compared, statuses_compared, table, works
 from validator.cli.demo.program import Program, indented
 from validator.cli.demo.world import world
 
@@ -29,28 +30,29 @@ PACE: Final = {
 """The waits and windows of a real sweep are minutes; here they are scaled so that the demo takes seconds."""
 
 
-def demo(osmo: Annotated[bool, typer.Option("--osmo", help="With a database of OSMO's shape (not in this version).")] = False) -> None:
+def demo(
+    osmo: Annotated[bool, typer.Option("--osmo", help="With a Postgres of OSMO's shape (Debian: postgresql).")] = False,
+) -> None:
     """See it work: registries on this machine, eight credentials, some dead; nothing leaves the machine."""
-    from validator.errors import UsageError
-
-    if osmo:
-        fail(UsageError("demo --osmo comes with the OSMO store, which this version has not; run `validator demo`."))
     try:
-        code = run(story)
+        code = run(lambda: story(osmo=osmo))
     except asyncio.CancelledError:
         code = 128 + signal.SIGTERM
     leave(code)
 
 
-async def story() -> int:
-    """The whole demo; 0 if every verdict agrees with the truth, else 1. Stopped half-way, it stops all that it started."""
+async def story(*, osmo: bool = False) -> int:
+    """The whole demo, beside a database of OSMO's shape or with a store of its own; 0 if every verdict agrees with the truth, else 1.
+
+    Stopped half-way, it stops all that it started.
+    """
     folder = Path(tempfile.mkdtemp(prefix="validator-demo-"))
     mine = asyncio.current_task()
     if mine is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, mine.cancel)
     try:
         async with AsyncExitStack() as stack:
-            return await _told(stack, folder)
+            return await (_told_beside_osmo(stack, folder) if osmo else _told(stack, folder))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -80,7 +82,43 @@ async def _told(stack: AsyncExitStack, folder: Path) -> int:
     put(indented(rows_text(rows)))
     compared += statuses_compared(kept, rows)
     put("\n7. Expected (what the registries know) and found (what validator said):")
-    put(_table(compared))
+    put(table(compared))
+    put(f"\n{sum(line.agrees for line in compared)} of {len(compared)} agree. Everything that was started is stopped.")
+    return ended(compared)
+
+
+async def _told_beside_osmo(stack: AsyncExitStack, folder: Path) -> int:
+    """The same on a Postgres of OSMO's shape; 0 if every status agrees with the registries' truth and OSMO's rows are what they were, else 1."""
+    from validator.cli.demo.osmo import VIEW, WORKFLOW, asked, built, compared_with, cut, osmos_rows, summed
+
+    put("1. Registries are started on this machine: NGC, Docker Hub, GitHub and GitLab as they answer on the wire (emulated).")
+    kinds, hosts = await world(stack, folder)
+    put("\n2. A Postgres is started, and filled as OSMO fills its own: each value sealed by its user's key, each key by OSMO's master key.")
+    server, house = await asyncio.to_thread(built, stack, folder, kinds)
+    settings = folder / "validator.yaml"
+    document = {
+        "sweep": {"wait_s": 20}, "store": server.url("osmo", "validator"), "key_file": str(folder / "master.key"),
+        "osmo": {"mek_file": str(folder / "mek.yaml")}, "registries": {host: {**said, "pace": PACE} for host, said in hosts.items()},
+    }  # fmt: skip
+    settings.write_text(json.dumps(document), encoding="utf-8")  # JSON is YAML
+    before = await asyncio.to_thread(osmos_rows, server)
+    program = Program(settings)
+
+    put("\n3. The nightly sweep, as the role `validator`, which can write to none of OSMO's tables; a secret that many hold is asked about once:")
+    ran = await program.run("sweep")
+    put(cut(ran.shown))
+    put("\n4. A workflow of OSMO's, before it is submitted:")
+    (folder / "workflow.yaml").write_text(WORKFLOW, encoding="utf-8")
+    put((await program.run("preflight", "--workflow", str(folder / "workflow.yaml"), "--user", house[0].user)).shown)
+    put("\n5. What OSMO's own pages can show, from the view validator.credential_status:")
+    shown = await asyncio.to_thread(lambda: asked(server, VIEW))
+    counted = Counter((str(state), str(reason)) for state, reason in shown)
+    put(indented("\n".join(f"{state:14} {reason:16} {number}" for (state, reason), number in sorted(counted.items()))))
+    rows = json.loads((await program.run("status", "--format", "json")).out)["credentials"]
+    after = "unchanged" if await asyncio.to_thread(osmos_rows, server) == before else "changed"
+    compared = [*compared_with(house, kinds, rows), Compared("OSMO's own tables", "unchanged", "unchanged", after)]
+    put("\n6. Expected (what the registries know) and found (what validator said):")
+    put(table(summed(compared)))
     put(f"\n{sum(line.agrees for line in compared)} of {len(compared)} agree. Everything that was started is stopped.")
     return ended(compared)
 
@@ -104,10 +142,3 @@ def _storing(one: Kept) -> tuple[tuple[str, ...], str]:
     unchecked = ("--no-check",) if works(one.truth) != "works" else ()
     payload = ("--payload", f"registry={one.registry}", f"username={one.username}", "auth=-")
     return ("credential", "set", one.name, "--user", one.user, "--type", "REGISTRY", *payload, *unchecked), one.secret
-
-
-def _table(lines: Sequence[Compared]) -> str:
-    from validator.cli.base.rows import columns
-
-    head = ["what", "the registry's word", "expected", "found", ""]
-    return columns([head, *([line.what, line.truth, line.expected, line.found, "" if line.agrees else "DIFFERS"] for line in lines)])

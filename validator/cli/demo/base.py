@@ -79,6 +79,14 @@ def ended(compared: Sequence[Compared]) -> int:
     return 0 if compared and all(line.agrees for line in compared) else 1
 
 
+def table(lines: Sequence[Compared]) -> str:
+    """All of it, for people."""
+    from validator.cli.base.rows import columns
+
+    head = ["what", "the registry's word", "expected", "found", ""]
+    return columns([head, *([line.what, line.truth, line.expected, line.found, "" if line.agrees else "DIFFERS"] for line in lines)])
+
+
 async def stop(process: asyncio.subprocess.Process) -> None:
     """End a child that was started here, and wait for it; harmless when it has ended."""
     with suppress(ProcessLookupError):

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import structlog
 import yaml
+from joserfc.jwk import OctKey
 
 from validator.errors import StoreError
 from validator.sealing import MasterKeys, Unreadable, unseal
@@ -100,17 +101,15 @@ def _jwk(text: object) -> dict[str, Any] | None:
 
 def users_keys(keys: Mapping[str, object], sealed_by: MasterKeys) -> tuple[MasterKeys | None, dict[str, str]]:
     """A user's keys (UEKs) out of a row of `ueks`, opened; and for each that does not open, by its id, why (a clause without a value)."""
-    jwks, faults = list[dict[str, Any]](), dict[str, str]()
+    opened, faults = dict[str, OctKey](), dict[str, str]()
     for kid, token in keys.items():
         if kid == "current" or not isinstance(token, str):
             continue
         try:
             jwk = json.loads(unseal(token, sealed_by).get_secret_value())
-            one = {**jwk, "kid": kid}
-            MasterKeys.read(kid, [one])
-            jwks.append(one)
+            opened |= MasterKeys.read(kid, [{**jwk, "kid": kid}]).by_kid
         except Unreadable as error:
             faults[kid] = f"OSMO's key file does not open its user's key: {error}"
         except (ValueError, TypeError, RecursionError):
             faults[kid] = "its user's key is no key"
-    return (MasterKeys.read(jwks[0]["kid"], jwks) if jwks else None), faults
+    return (MasterKeys(next(iter(opened)), opened) if opened else None), faults
