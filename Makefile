@@ -43,10 +43,10 @@ bench-sweep: setup ## a sweep's benchmark
 proofs: setup ## a sweep that is killed thirty times, with a real mail server; the last line is one JSON object
 	$(BIN)/python -m tests.proofs.kills
 
-accuracy: setup ## verdicts against the emulator's truth; the last line is one JSON object
+accuracy: setup ## every case, and what other checkers say of it; writes docs/accuracy.md; the last line is one JSON object
 	$(BIN)/python -m tests.accuracy
 
-fuzz: setup ## longer runs of the property tests
+fuzz: setup ## 200,000 made-up answers and longer runs of the property tests; the last line is one JSON object
 	$(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=fuzz --timeout=1200 tests/property
 	$(BIN)/python -m tests.property.fuzz
 
