@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Final, NewType, TypeVar
 
 from pydantic import SecretStr
+from yarl import URL
 
 Host = NewType("Host", str)
 """A registry's canonical name: lower case, without `:443`, `docker.io` for all of Docker Hub."""
@@ -87,12 +88,24 @@ def canonical_host(text: str) -> Host:
     name = name.removesuffix(".")
     if not (_IPV6.fullmatch(name) or (name and len(name) <= 253 and all(_LABEL.fullmatch(part) for part in name.split(".")))):
         raise UnreadableRegistry("it names no host")
+    if not is_readable(name):
+        raise UnreadableRegistry("it names no host")
     if port and not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
         raise UnreadableRegistry("its port is not a number from 1 to 65535")
     port = str(int(port)) if port else ""
     if name in DOCKER_HUB_NAMES and port in ("", "443"):
         return DOCKER_HUB
     return Host(name if port in ("", "443") else f"{name}:{port}")
+
+
+def is_readable(name: str) -> bool:
+    """False for a host with a label that begins as punycode does and is none: no such name can be registered, and reading it raises."""
+    if "xn--" not in name.lower():
+        return True
+    try:
+        return bool(URL.build(scheme="https", host=name).host)
+    except ValueError:
+        return False
 
 
 def _split_port(text: str) -> tuple[str, str]:

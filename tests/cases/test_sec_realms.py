@@ -8,7 +8,7 @@ import pytest
 
 from tests.cases.network import World
 from tests.cases.rows import Row, case
-from tests.cases.servers import NEVER_DIALLED, REALM, demanding
+from tests.cases.servers import IMAGE, NEVER_DIALLED, REALM, demanding, led
 
 PLACES: Final = ("reg.test", "auth.reg.test", "evil.test", "reg.test.evil.test", "evilreg.test", "a.azurecr.io", "b.azurecr.io", "auth", "registry")
 
@@ -203,3 +203,18 @@ async def test_a_realm_that_is_no_longer_listed_gets_nothing_of_the_kept_challen
     site.script("P", demanding("https://reg.test/token"))  # and a good one that it names now is found
     assert (await world.check()).credential == "valid (login_accepted)"
     assert [asked.host for asked in site.secrets] == ["login.other.test", "reg.test"]
+
+
+@pytest.mark.parametrize("host", ["xn--a", "xn--a.reg.test", "xn--", "\u00e4.test"])
+async def test_a_name_that_is_none_is_dialled_for_nobody(host: str, world: World) -> None:
+    """In a realm, in a redirect, and as a registry: reading it must not end the program."""
+    site = await world.serve({"P": demanding(f"https://{host}/token")})
+    assert (await world.check()).credential == "unknown (unsafe_realm)"
+    assert not site.secrets
+    site = await world.serve({"H+": led(307, f"https://{host}/v2/x")})
+    result = await world.check("--image", IMAGE)
+    assert (result.credential, result.image) == ("valid (login_accepted)", "unknown (unsafe_redirect)")
+    checked = await world.check(registry=f"{host}.test")
+    assert checked.credential == "misconfigured (bad_registry_name)"
+    preflight = await world.cli.run("preflight", f"{host}.test/app:1", "--format", "json")
+    assert [one["reason"] for one in preflight.shown["images"]] == ["invalid_reference"]

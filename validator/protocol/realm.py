@@ -88,7 +88,8 @@ def resolve_realm(realm: str, base: URL) -> URL | RealmFault:
             return RealmFault.UNSAFE_REALM
         if url.raw_user is not None or url.raw_password is not None:
             return RealmFault.UNSAFE_REALM
-        return url.with_host(host)
+        made = url.with_host(host)
+        return made if made.host else RealmFault.UNSAFE_REALM  # punycode that is none raises
     except ValueError:
         return RealmFault.UNSAFE_REALM
 

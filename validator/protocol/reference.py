@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 
+from validator.credential import is_readable
 from validator.protocol.base import valid_digest
 
 DEFAULT_DOMAIN: Final = "docker.io"
@@ -100,7 +101,7 @@ def _check_domain(domain: str) -> None:
     else:
         name, colon, number = domain.partition(":")
         port = number if colon else None
-        if len(name) > MAX_DOMAIN or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        if len(name) > MAX_DOMAIN or not all(_LABEL.fullmatch(label) for label in name.split(".")) or not is_readable(name):
             raise InvalidReference("the registry's name is no host: letters, digits, '-' and '.', an international one as punycode (xn--…)")
     if port is not None and not (_PORT.fullmatch(port) and 1 <= int(port) <= 65535):
         raise InvalidReference("the registry's port is not a number from 1 to 65535")

@@ -257,7 +257,7 @@ def shape_of(provider: Provider, credential: Credential, now: datetime) -> Shape
         hints = (*hints, "whitespace")
     if credential.written and never_matches(credential.written, credential.scope):
         hints = (*hints, "never_matches")
-    over = seen.short_lived and seen.expires_at is not None and seen.expires_at + CLOCKS_DIFFER <= now
+    over = seen.short_lived and seen.expires_at is not None and seen.expires_at <= now - CLOCKS_DIFFER
     return Shape(
         fault=str(seen.fault or (Reason.SHORT_LIVED if over else "")),
         kind=seen.kind,

@@ -109,7 +109,7 @@ def redirect_target(location: str, here: URL) -> URL | None:
         target = here.join(URL(location, encoded=True))
         if target.raw_host is not None and target.raw_host.isascii():
             target = target.with_host(target.raw_host.lower())
-        usable = target.scheme in ("http", "https") and bool(target.raw_host) and target.raw_user is None and target.raw_password is None
+        usable = target.scheme in ("http", "https") and bool(target.host) and target.raw_user is None and target.raw_password is None
         return target.with_fragment(None) if usable and target.port else None
-    except ValueError:
+    except ValueError:  # also of a host in letters or punycode that no name can have
         return None

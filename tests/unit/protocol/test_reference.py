@@ -51,6 +51,7 @@ def test_the_normal_form_means_the_same(text: str) -> None:
 
 
 BAD: dict[str, tuple[str, str]] = {
+    "punycode that is none": ("xn--a.test/app", "is no host"),
     "IMG-04 upper-case repository": ("reg.test/Team/app", "must be lower-case"),
     "GHCR upper-case owner": ("ghcr.io/Owner/app:1", "must be lower-case"),
     "IMG-06 63 hex": ("app@sha256:" + "a" * 63, "digest"),
