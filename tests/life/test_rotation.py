@@ -184,7 +184,7 @@ async def test_a_secret_that_was_sealed_just_before_is_sealed_again(opener, tmp_
         monkeypatch.setattr(SqliteStore, "_sealed", meanwhile)
         await other.put(credential(9))
         monkeypatch.undo()
-        stored = await other.get("ada", "key9")
+        stored = await SqliteStore(first.database, load_master_keys(key)).get("ada", "key9")
         assert isinstance(stored, Credential)
         assert stored.secret.get_secret_value() == f"{CANARY}-9"
 
@@ -264,7 +264,7 @@ async def test_no_old_seal_is_left_in_the_files(opener, tmp_path):
         await filled(embedded)
         sealed = await embedded.database.read(lambda c: c.scalar(select(SEALED_KEYS.c.sealed)))
         await rotate(embedded.database, key)
-    left = b"".join(path.read_bytes() for path in key.parent.glob("validator.db*"))
+        left = b"".join(path.read_bytes() for path in key.parent.glob("validator.db*"))
     assert str(sealed).encode() not in left
 
 
