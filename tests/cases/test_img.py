@@ -9,7 +9,7 @@ import pytest
 from tests.cases.asking_scripted import ask_image
 from tests.cases.rows import Row, case
 from tests.cases.running import Cli
-from tests.cases.scripted import BEARER, IMAGE, INDEX, REPOSITORY, Answers, Say, Scripted, document, err, html, image, index, on
+from tests.cases.scripted import BEARER, IMAGE, INDEX, REPOSITORY, SECRET, USERNAME, Answers, Say, Scripted, document, err, html, image, index, on
 from validator.protocol.reference import InvalidReference, parse_reference
 
 UNKNOWN: Final = on("unknown", os="unknown", annotations={"vnd.docker.reference.type": "attestation-manifest"})
@@ -183,3 +183,19 @@ async def test_anonymous_controls_are_kept_a_day(cli: Cli) -> None:
         registry.seen.clear()
         assert (await ask_image(cli, registry)).credential == "valid (pull_proven)"
         assert registry.count("T0", "H0", "L!", "T!", "P0") == 0
+
+
+PAGES: Final[dict[str, tuple[Answers, str]]] = {
+    "404 of an ingress": ({"H+": html(404)}, "unknown (protocol)"),
+    "401 of a portal": ({"H+": html(401)}, "unknown (waf_block)"),
+    "401 of a registry whose errors are pages": ({"H+": html(401, demand=BEARER)}, "denied (no_pull_permission)"),
+    "404 of a registry": ({"H+": err("MANIFEST_UNKNOWN", 404)}, "not_found (tag_not_found)"),
+}
+
+
+@pytest.mark.parametrize(("script", "image"), PAGES.values(), ids=PAGES.keys())
+async def test_a_web_page_says_nothing_of_an_image(script: Answers, image: str, cli: Cli) -> None:
+    async with Scripted(script) as registry:
+        cli.registries = registry.settings()
+        checked = await cli.check(registry.host, USERNAME, SECRET, "--image", f"{registry.host}/{REPOSITORY}:1", "--platform", "linux/amd64")
+    assert (checked.credential, checked.image) == ("valid (login_accepted)", image)

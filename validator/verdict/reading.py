@@ -199,6 +199,9 @@ READ: Final[tuple[Says, ...]] = (
     # a storage that the registry led to looked at no login: its no denies nothing
     Says(row="3.2 led", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=PULLS, statuses=_at(401, 403), authorized=False, led=True),
     Says(row="7.41", meaning=Meaning.STALE, reason=Reason.TOKEN_REJECTED, steps=PULLS, statuses=_at(401), codes=frozenset({"invalid_token"})),
+    # a page is a proxy's or an ingress' word (as in 7.34 and 7.39), unless it repeats a registry's challenge
+    Says(row="7.42 page", meaning=Meaning.UNKNOWN, reason=Reason.WAF_BLOCK, steps=PULLS, statuses=_at(401), shapes=frozenset({BodyShape.HTML}), demands="none"),
+    Says(row="7.43 page", meaning=Meaning.UNKNOWN, reason=Reason.PROTOCOL, steps=PULLS, statuses=_at(404), shapes=frozenset({BodyShape.HTML})),
     Says(row="412", meaning=Meaning.BARRED, reason=Reason.POLICY_DENIED, steps=PULLS, statuses=_at(412)),
     Says(row="7.42", meaning=Meaning.DENIED, reason=Reason.NO_PULL_PERMISSION, steps=PULLS, statuses=_at(401, 403)),
     Says(row="7.43 name", meaning=Meaning.REPOSITORY_MISSING, reason=Reason.REPOSITORY_NOT_FOUND, steps=PULLS, statuses=_at(404),
