@@ -53,6 +53,9 @@ fuzz: setup ## 200,000 made-up answers and longer runs of the property tests; th
 postgres: setup ## every test of the ledger on Postgres, and what takes longer there
 	$(BIN)/python -m pytest -n $(JOBS) --postgres tests/ledger tests/postgres tests/stores
 
+chaos: setup ## 20,000 checks with a fault somewhere in each; the last line is one JSON object
+	$(BIN)/python -m tests.chaos
+
 browser: setup ## the dashboard in Chromium (Debian's chromium; skipped without it)
 	$(BIN)/python -m pytest tests/browser
 
