@@ -39,7 +39,6 @@ from validator.telling import Letters, Teller, channels_of, program_of
 from validator.telling.wishes import Wishes, nobody
 
 KEY_NAME: Final = "master.key"
-_SERVERS: Final = ("osmo+postgresql", "postgresql", "postgres")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +80,6 @@ def store_path(settings: Settings) -> Path | None:
     if _scheme(settings) != "sqlite" or settings.store is None:
         return None
     return database_path(settings.store.get_secret_value())
-
-
-def on_a_server(settings: Settings) -> bool:
-    """True if the store is a database server's, with the ledger beside it."""
-    return settings.store is not None and settings.store.get_secret_value().partition(":")[0] in _SERVERS
-
-
-def file_of(settings: Settings) -> Path:
-    """The database's file: the store's, or the ledger's beside a docker config. Raises UsageError where the store is a server's."""
-    if on_a_server(settings):
-        raise UsageError(
-            "the store is a database server's, not a file: its own tools copy and restore it (pg_dump and pg_restore, with the schema validator)."
-        )
-    return store_path(settings) or data_folder() / "validator.db"
 
 
 def key_file_of(settings: Settings) -> Path:
@@ -295,6 +280,6 @@ def _probe(
 
 __all__ = [
     "App", "Opened", "StoreError",
-    "auths_key", "file_of", "held_as_docker", "held_by", "key_file_of", "network_of", "on_a_server", "open_app", "open_store", "open_teller",
-    "store_path", "strict_transport_for",
+    "auths_key", "held_as_docker", "held_by", "key_file_of", "network_of", "open_app", "open_store", "open_teller", "store_path",
+    "strict_transport_for",
 ]  # fmt: skip

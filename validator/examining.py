@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from validator.app import file_of, key_file_of, open_app, strict_transport_for
+from validator.app import key_file_of, open_app, strict_transport_for
 from validator.config import EVERY_HOST, Settings
 from validator.credential import Host
-from validator.doctor import Check, Finding, Ways, look_at_files, look_at_place, look_at_store, look_at_trust, sentence
+from validator.database import file_of, on_a_server
+from validator.doctor import Check, Finding, Ways, look_at_files, look_at_place, look_at_server, look_at_store, look_at_trust, sentence
 from validator.doctor.base import found
 from validator.errors import StoreError
+from validator.postgres import server_of
 from validator.stores.base import CredentialStore
 from validator.stores.dockerconfig import DockerConfigStore
 
@@ -24,10 +26,17 @@ _ORDER: Final = {check: place for place, check in enumerate(Check)}
 async def examined(settings: Settings, source: Path | None, environ: Mapping[str, str]) -> tuple[Finding, ...]:
     """Every finding, in the order of the checks. Raises ConfigError for settings that nothing can be done with."""
     now = datetime.now(UTC)
-    path, said = file_of(settings), settings.sweep
-    findings = [*look_at_files(settings, source), *look_at_place(path)]
+    said, key_file = settings.sweep, key_file_of(settings)
     schedule = (said.schedule, said.timezone) if said.schedule is not None else None
-    store = await look_at_store(path, key_file_of(settings), schedule, now, told=bool(settings.notices.urls))
+    findings = look_at_files(settings, source)
+    if on_a_server(settings) and settings.store is not None:
+        store = await look_at_server(server_of(settings.store, environ), settings, key_file, schedule, now, environ)
+        if not store.usable:  # the registries are asked all the same
+            settings = settings.model_copy(update={"store": None})
+    else:
+        path = file_of(settings)
+        findings += look_at_place(path)
+        store = await look_at_store(path, key_file, schedule, now, told=bool(settings.notices.urls))
     findings += store.findings
     findings += await asyncio.to_thread(look_at_trust, _authorities(settings), now)
     unusable = {Path(finding.subject) for finding in findings if finding.code in ("tls_file_unusable", "file_missing")}

@@ -30,7 +30,7 @@ ROWS = {
     "preflight": 8, "sweep": 8, "doctor": 8.5,
     "lanes": 9, "api": 9, "client": 9,
     "app": 10,
-    "serving": 10.5, "examining": 10.5,
+    "database": 10.2, "serving": 10.5, "examining": 10.5,
     "cli": 11,
 }  # fmt: skip
 """A room imports rooms of smaller rows, and of itself only its `base`."""
@@ -51,6 +51,7 @@ MAY_OPEN_A_SECRET = (
     "cli/base/payload.py",  # a payload's registry and username, and whether the secret is blank
     "cli/token.py",  # a token of the service, printed once
     "config/base/",  # a notice's URL, to judge its placeholders
+    "database.py",  # the store's URL, for its scheme
     "emulator/",  # the other side: it is the registry
     "ledger/keys.py",  # the fingerprints' key
     "ledger/tokens.py",  # a token of the service, to hash it
@@ -120,7 +121,7 @@ WITHIN = {
         "illness",
         "view",
     ],
-    "doctor": ["nights", "store"],
+    "doctor": ["nights", "store", "server"],
 }
 """Inside these packages some modules build on one another, in this order alone."""
 

@@ -19,7 +19,8 @@ def backup(
     """Copy the database, credentials and ledger, to FILE while it is in use; the master key is to be kept apart from it."""
 
     async def main() -> dict[str, Any]:
-        from validator.app import file_of, key_file_of
+        from validator.app import key_file_of
+        from validator.database import file_of
         from validator.ledger.backup import back_up
 
         settings = read_settings()

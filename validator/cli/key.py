@@ -30,17 +30,13 @@ def rotate(
     """Make a new master key and seal everything by it; other processes may run meanwhile. Cut off, the next one goes on."""
 
     async def main() -> Rotated:
-        from validator.app import file_of, key_file_of
-        from validator.errors import UsageError
-        from validator.ledger import open_embedded
+        from validator.app import key_file_of
+        from validator.database import open_own
         from validator.rotation import rotate as rotated
 
         settings = read_settings()
-        path, key_file = file_of(settings), key_file_of(settings)
-        if not path.exists():
-            raise UsageError(f"there is no database {path} yet, and no key of it to rotate.")
-        async with open_embedded(path, key_file) as embedded:
-            return await rotated(embedded.database, key_file, forget=forget)
+        async with open_own(settings) as embedded:
+            return await rotated(embedded.database, key_file_of(settings), forget=forget)
 
     done = run(main)
     put(json.dumps(asdict(done)) if format_ is Format.JSON else _text(done))

@@ -13,7 +13,8 @@ def migrate(format_: FormatOption = Format.TEXT) -> None:
     """Bring the database to this program's tables; it is copied before."""
 
     async def main() -> dict[str, Any]:
-        from validator.app import file_of, on_a_server, open_store
+        from validator.app import open_store
+        from validator.database import file_of, on_a_server
         from validator.ledger.base.tables import HEAD
         from validator.ledger.engine import copy_before, revision_at
 

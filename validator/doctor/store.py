@@ -39,7 +39,7 @@ class Looked:
     usable: bool = False
 
 
-def sentence(code: str, error: StoreError | StoreLost, subject: Path) -> Finding:
+def sentence(code: str, error: StoreError | StoreLost, subject: object) -> Finding:
     """Our own errors say what is wrong, and after the last semicolon what to do."""
     said, mark, advice = str(error).rpartition("; ")
     return found(code, str(subject), said=said if mark else advice, advice=advice if mark else "see to the file, and ask again")
@@ -108,11 +108,16 @@ async def _inside(embedded: Embedded, path: Path, key_file: Path, looked: Looked
     looked.findings.append(found("store_opens", str(path), number=number))
     if unreadable:
         looked.findings.append(found("store_unreadable", str(path), number=len(unreadable), why=unreadable[0]))
+    await look_inside(embedded, path, key_file, looked, now)
+
+
+async def look_inside(embedded: Embedded, subject: object, key_file: Path, looked: Looked, now: datetime) -> None:
+    """Rows of older keys, and instants that lie ahead."""
     if older := await rows_of_older_keys(embedded.database, embedded.keys.master):
         looked.findings.append(found("key_old_rows", str(key_file), number=older))
     newest = await embedded.database.read(_newest)
     if newest is not None and newest - now > AHEAD:
-        looked.findings.append(found("clock_set_back", str(path), ahead=lasting(newest - now)))
+        looked.findings.append(found("clock_set_back", str(subject), ahead=lasting(newest - now)))
 
 
 async def _newest(connection: AsyncConnection) -> datetime | None:
