@@ -242,7 +242,8 @@ class Probe:
         asked_before = known.asked_before or any(e.authorized for e in evidence.of(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT))
         kind = BudgetClass.CONTROL if ask.party is Party.CONTROL else BudgetClass.CANARY if ask.party is Party.CANARY else budget_class(known)
         kind = BudgetClass.GIVEN if evidence.subject.given and ask.party is Party.SUBJECT else kind
-        return await self.places.of_login(ask, evidence.subject.host, provider, name, kind, asked_before=asked_before)
+        beyond = not asked_before and evidence.subject.asker is not Asker.SWEEP  # a night with many new keys of one name would lock it
+        return await self.places.of_login(ask, evidence.subject.host, provider, name, kind, asked_before=not beyond)
 
     def _unsent(self, ask: Ask, client: RegistryClient, place: Spent | Failure, banned_s: float = 0.0) -> Exchange:
         now = self.now()
