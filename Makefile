@@ -1,6 +1,6 @@
 # `make` alone prints the targets. Everything runs in .venv, which `setup` builds from the lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep proofs accuracy fuzz postgres browser lock clean
+.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep proofs scale accuracy fuzz postgres browser lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
@@ -40,8 +40,12 @@ bench-preflight: setup ## a pre-flight's benchmark
 bench-sweep: setup ## a sweep's benchmark
 	$(BIN)/python -m tests.bench.sweep
 
-proofs: setup ## a sweep that is killed thirty times, with a real mail server; the last line is one JSON object
+proofs: setup ## a sweep that is killed thirty times, with a real mail server, and nights of ill registries; last lines are JSON
 	$(BIN)/python -m tests.proofs.kills
+	$(BIN)/python -m tests.proofs.faults
+
+scale: setup ## nights of very many on a virtual clock: writes docs/scale.md
+	$(BIN)/python -m tests.scale
 
 accuracy: setup ## every case, and what other checkers say of it; writes docs/accuracy.md; the last line is one JSON object
 	$(BIN)/python -m tests.accuracy

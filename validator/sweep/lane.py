@@ -28,6 +28,8 @@ from validator.sweep.base.opening import Opener
 from validator.sweep.base.queue import MOST_AHEAD, Queue
 from validator.verdict import Outcome, Reason
 
+LEAST_AHEAD: Final = 1
+"""A slow lane reads the next secret when it is to be sent."""
 LOOKS: Final = 3
 """So many of those who were refused are asked once more before a lane is thought ill: an illness may have passed meanwhile."""
 MANY_REFUSED: Final = 3
@@ -66,7 +68,7 @@ class Lane:
     async def run(self) -> None:
         """Every secret once, the suspects once more; then what was heard is believed. Raises Superseded where another took the lane."""
         self._pace_of(provider_of(self.probe.settings, self.report.registry, None))
-        self.queue.ahead = max(1, min(MOST_AHEAD, int(provider_of(self.probe.settings, self.report.registry, None).pace.per_second)))
+        self.queue.ahead = max(LEAST_AHEAD, min(MOST_AHEAD, int(provider_of(self.probe.settings, self.report.registry, None).pace.per_second)))
         while True:
             async with asyncio.TaskGroup() as asks:
                 while (found := await self._next()) is not None:

@@ -1,0 +1,76 @@
+"""`python -m tests.scale`: simulate the nights of `docs/scale.md`, and write it. Minutes; the last line is one JSON object.
+
+`--keep FOLDER` holds what was simulated: what is there is not simulated again. `--only NAME` makes one of them and writes no page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.scale.night import Lane, Simulated, real, simulated
+from tests.scale.page import NIGHTS, SEED, page, worst_apart
+
+PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
+
+
+def makers(told: Callable[[str], None]) -> dict[str, Callable[[], Simulated]]:
+    """Each by its name."""
+    nights = {f"{number}-{dead}": (number, dead) for number, dead in NIGHTS}
+    found: dict[str, Callable[[], Simulated]] = {
+        name: lambda of=of: simulated(of[0], dead_every=of[1], told=told) for name, of in nights.items()  # type: ignore[misc]
+    }  # fmt: skip
+    number, factor, dead = SEED
+    return found | {
+        "virtual": lambda: simulated(number, factor=factor, dead_every=dead, told=told),
+        "real": lambda: real(number, factor=factor, dead_every=dead, told=told),
+    }
+
+
+def kept(path: Path, make: Callable[[], Simulated]) -> Simulated:
+    """What is in the file, or made and put there."""
+    if not path.exists():
+        path.write_text(json.dumps(asdict(make())))
+    found: dict[str, Any] = json.loads(path.read_text())
+    lanes = tuple(Lane(**{**lane, "most_refused": {int(w): tuple(n) for w, n in lane["most_refused"].items()}}) for lane in found.pop("lanes"))
+    return Simulated(**{**found, "lanes": lanes})
+
+
+def main(words: list[str] | None = None) -> None:
+    """Print how far it is, and write the page."""
+    parser = argparse.ArgumentParser(prog="python -m tests.scale")
+    parser.add_argument("--keep", type=Path, default=None)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--page", type=Path, default=PAGE)
+    asked = parser.parse_args(words)
+    with tempfile.TemporaryDirectory() as name:
+        folder = asked.keep or Path(name)
+        folder.mkdir(exist_ok=True)
+        found = {}
+        for which, make in makers(lambda text: print(text, flush=True)).items():
+            if asked.only in ("", which):
+                print(which, flush=True)
+                found[which] = kept(folder / f"{which}.json", make)
+    if asked.only:
+        return
+    nights = [found[f"{number}-{dead}"] for number, dead in NIGHTS]
+    asked.page.write_text(page(nights, found["virtual"], found["real"]))
+    above = sum(not lane.within for night in found.values() for lane in night.lanes)
+    print(
+        json.dumps(
+            {
+                "nights": [night.credentials for night in nights],
+                "lanes_above_a_limit": above,
+                "apart_percent": worst_apart(found["virtual"], found["real"]),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
