@@ -136,6 +136,12 @@ _CONFIG: Final = frozenset({Step.CONFIG})
 _SCOPED: Final = frozenset({Step.SCOPED})
 _LOGIN: Final = frozenset({Step.LOGIN})
 
+UNJUDGED: Final[tuple[Says, ...]] = (
+    Says(row="G3", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGIN, statuses=_at(401), basic_login=True, demands="no basic"),
+    Says(row="G3 bare", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGIN, statuses=_at(401), unasked=True, demands="none"),
+)
+"""Whoever offers no Basic has not looked at it: a no to everybody who brings one, of any vendor (others.md G3)."""
+
 READ: Final[tuple[Says, ...]] = (
     # any step: the way there, or "not now" (7.14-7.17)
     Says(row="7.14", meaning=Meaning.UNKNOWN, reason=Reason.THROTTLED, statuses=_at(429)),
@@ -156,9 +162,7 @@ READ: Final[tuple[Says, ...]] = (
     # the login on a Basic registry (7.30, 7.36): the ping with the pair
     Says(row="7.36", meaning=Meaning.ACCEPTED, steps=_LOGIN, statuses=_at(200), shapes=JSON_SHAPED, basic_login=True),
     Says(row="7.36 sign", meaning=Meaning.ACCEPTED, steps=_LOGIN, statuses=_at(200), sign=True, basic_login=True),
-    # whoever offers no Basic has not looked at it: a no to everybody who brings one (others.md G3)
-    Says(row="G3", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGIN, statuses=_at(401), basic_login=True, demands="no basic"),
-    Says(row="G3 bare", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGIN, statuses=_at(401), unasked=True, demands="none"),
+    *UNJUDGED,
     # a refusal's own words (7.30)
     Says(
         row="7.30 expired", meaning=Meaning.REFUSED, reason=Reason.EXPIRED, steps=LOGINS, statuses=_at(401),
@@ -226,7 +230,8 @@ def read(exchange: Exchange, own_rows: Iterable[Says] = ()) -> Reading:
         return Reading(Meaning.UNKNOWN, reason_of(exchange.failure), "failure")
     if exchange.next_url is not None:
         return Reading(Meaning.ON, Reason.UNSAFE_REDIRECT, "3.2")
-    for says in own_rows:
+    judged = not exchange.basic or not any(says.fits(exchange) for says in UNJUDGED)
+    for says in own_rows if judged else ():
         if says.fits(exchange):
             return Reading(says.meaning, says.reason, says.row)
     for says in _rows_at(exchange.step, exchange.status):
