@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import sys
 import time
@@ -27,6 +28,7 @@ A_PART: Final = 8
 
 def part(seed: int, first: int, number: int, at_once: int = 8) -> Count:
     """These lots, in a process of their own."""
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # it tells of each connection that a fault cut under it
     empty_store()
     return asyncio.run(lots(seed, range(first, first + number), at_once=at_once))
 
