@@ -86,6 +86,21 @@ async def test_the_dead_ones_quarter_is_not_the_good_ones(row, nights):
         assert (found["dead"].plan.state, night.world.count("login s1")) == ("dead", 0)
 
 
+async def test_a_days_quota_leaves_the_rest_to_other_days_and_new_ones_come_first(nights):
+    async with nights(registries={HOST: {"pace": {"per_day": 9}}}) as night:
+        for one in range(8):
+            await night.keep(f"u{one}", f"key{one}", f"s{one}", 200, username=f"n{one}")
+        await night.sweep()
+        assert (len(night.world.seen), night.world.count("login s")) == (9, 7), "a ping and a control are requests, too"
+        assert [left["reason"] for left in night.shown["left_over"]] == ["budget_spent"]
+        asked = {line.rpartition(" ")[2] for line in night.world.seen}
+        await night.sweep(after_h=12)
+        assert night.world.seen == [], "the day is not over"
+        await night.sweep(after_h=13)
+        first = next(line for line in night.world.seen if " login s" in line).rpartition(" ")[2]
+        assert first not in asked, "the one that nobody asked about"
+
+
 @case("SWEEP-36")
 async def test_two_never_take_the_last_place(row, nights):
     async with nights(wait_s=60, registries={HOST: {"pace": {"refused": {3600: 4}, "in_flight": 2}}}) as night:

@@ -76,7 +76,8 @@ class Pace(Section):
     """What one registry may be asked, over all processes; None is the provider's number (registries/README.md 8).
 
     `per_second` and `burst`: in any window of w >= 1 s at most per_second * w + burst requests. `refused` and
-    `refused_per_username`: window in seconds -> most refused logins in it, of this address and of one username.
+    `refused_per_username`: window in seconds -> most refused logins in it, of this address and of one username. `per_day`: requests
+    of sweeps in 24 hours.
     """
 
     per_second: Annotated[float, BeforeValidator(only_number), Field(gt=0, le=1000, allow_inf_nan=False)] | None = None
@@ -88,6 +89,7 @@ class Pace(Section):
     repeat_after_s: SecondsOrZero | None = None
     control_fresh_s: Seconds | None = None
     challenge_fresh_s: SecondsOrZero | None = None
+    per_day: Count | None = None
 
 
 class Canary(Section):
@@ -150,11 +152,12 @@ class Preflight(Section):
 class Sweep(Section):
     """When every credential is asked, and when a dead one is asked again (days after its last refusal); how long what happened is kept.
 
-    `schedule` None: the service runs none, something else calls `validator sweep`.
+    `schedule` None: the service runs none, something else calls `validator sweep`. `jitter_s`: how much later it begins at most.
     """
 
     schedule: Schedule | None = "0 2 * * *"
     timezone: Zone = "UTC"
+    jitter_s: SecondsOrZero = 300
     fresh_s: SecondsOrZero = 14400
     wait_s: SecondsOrZero = 1800
     quarantine_min: Count = 5

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.database import Database
@@ -159,6 +159,15 @@ class Sweeps:
         """The latest finished lanes of `host` that were no mass death, the oldest first."""
         well = and_(_L.host == host, _L.finished_at.is_not(None), _L.quarantined.is_(False))
         return tuple(reversed(await self._lanes(select(SWEEP_LANES).where(well).order_by(_L.finished_at.desc()).limit(limit))))
+
+    async def requests_since(self, host: str, since: datetime) -> int:
+        """What sweeps that began after then have asked of `host`."""
+        query = select(func.sum(_L.requests)).join_from(SWEEP_LANES, SWEEPS, _S.id == _L.sweep).where(_L.host == host, _S.started_at > since)
+
+        def work(connection: Connection) -> int:
+            return int(connection.scalar(query) or 0)
+
+        return await self._database.read_in_one(work)
 
     async def trim(self, before: datetime, *, newest: str) -> int:
         """Forget sweeps that were over before then; how many went. Rows are kept of the `newest` and of those under way."""

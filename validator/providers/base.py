@@ -46,6 +46,8 @@ class Pace:
     repeat_after_s: float = 3.0
     control_fresh_s: float = DAY_S
     challenge_fresh_s: float = DAY_S
+    per_day: int | None = None
+    """Requests of sweeps in 24 hours; None: the rate alone decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,9 +25,10 @@ from validator.sweep.base.belief import Belief
 from validator.sweep.base.book import Book, Entry, Superseded, Track
 from validator.sweep.base.canary import Says
 from validator.sweep.base.opening import Opener
-from validator.sweep.base.queue import MOST_AHEAD, Queue
+from validator.sweep.base.queue import MOST_AHEAD, NEW_FIRST, Queue
 from validator.verdict import Outcome, Reason
 
+DAY: Final = timedelta(days=1)
 LEAST_AHEAD: Final = 1
 """A slow lane reads the next secret when it is to be sent."""
 LOOKS: Final = 3
@@ -52,6 +53,7 @@ class Lane:
     _freed: asyncio.Event = field(default_factory=asyncio.Event)
     _ready: deque[tuple[Shared, Credential]] = field(default_factory=deque)
     _closed: Reason | None = None
+    _most: int | None = None
     _proven: bool = False
     _looked: int = 0
     _watched: bool = False
@@ -69,6 +71,8 @@ class Lane:
         """Every secret once, the suspects once more; then what was heard is believed. Raises Superseded where another took the lane."""
         self._pace_of(provider_of(self.probe.settings, self.report.registry, None))
         self.queue.ahead = max(LEAST_AHEAD, min(MOST_AHEAD, int(provider_of(self.probe.settings, self.report.registry, None).pace.per_second)))
+        self._most = await self._of_today()
+        self.queue.order = self.queue.order if self._most is None else NEW_FIRST
         while True:
             async with asyncio.TaskGroup() as asks:
                 while (found := await self._next()) is not None:
@@ -84,6 +88,14 @@ class Lane:
         await self.book.flush()
         self.book.told(self.report)
 
+    async def _of_today(self) -> int | None:
+        """How many requests this lane may have made at its end; None: any number."""
+        per_day = provider_of(self.probe.settings, self.report.registry, None).pace.per_day
+        if per_day is None:
+            return None
+        others = await self.probe.ledger.sweeps.requests_since(self.report.registry, self.probe.now() - DAY) - self.report.requests
+        return max(0, per_day - others)
+
     async def _one(self, shared: Shared, credential: Credential) -> None:
         try:
             await self._ask(shared, credential)
@@ -96,6 +108,9 @@ class Lane:
         while self._closed is None:
             if self.track.lost:
                 raise Superseded
+            if self._most is not None and self.report.requests + self._busy >= self._most:
+                self._closed = Reason.BUDGET_SPENT
+                break
             if self._busy >= (self._in_flight if self._proven else 1):
                 await self._some_end()
             elif self._ill_until is not None:

@@ -35,9 +35,15 @@ def test_it_is_due_when_its_zone_says_so(expression, zone, after, due):
     assert Schedule(expression, zone).next_at(datetime.fromisoformat(after)) == datetime.fromisoformat(due)
 
 
-@given(INSTANTS, st.sampled_from(EXPRESSIONS), st.sampled_from(ZONES))
-def test_backwards_and_forwards_agree(at, expression, zone):
-    schedule = Schedule(expression, zone)
+def test_it_may_be_due_a_little_later():
+    schedule = Schedule("0 2 * * *", late=timedelta(seconds=137))
+    assert schedule.next_at(datetime(2026, 11, 23, 2, 1, tzinfo=UTC)) == datetime(2026, 11, 23, 2, 2, 17, tzinfo=UTC)
+    assert schedule.last_at(datetime(2026, 11, 23, 2, 2, tzinfo=UTC)) == datetime(2026, 11, 22, 2, 2, 17, tzinfo=UTC)
+
+
+@given(INSTANTS, st.sampled_from(EXPRESSIONS), st.sampled_from(ZONES), st.integers(0, 3600))
+def test_backwards_and_forwards_agree(at, expression, zone, late):
+    schedule = Schedule(expression, zone, timedelta(seconds=late))
     last = schedule.last_at(at)
     assert last <= at < schedule.next_at(last)
     assert schedule.last_at(last) == last

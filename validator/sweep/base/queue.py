@@ -26,6 +26,8 @@ from validator.sweep.base.words import unpacked
 
 SUSPECT, FORMER, NEW, DEAD, HELD = range(5)
 """Ranks, and what is held for a second word. The failure budget's classes come close: suspects and dead ones share a quarter of it."""
+NEW_FIRST: Final = (SUSPECT, NEW, FORMER, DEAD)
+"""Where a day has room for a part of a lane alone: of those asked before the shuffle takes others each night, and none would come to the new."""
 SPENT_IN_ROW: Final = 20
 """After so many secrets of one rank for which there was no place the others of it are not tried."""
 MOST_AHEAD: Final = 100
@@ -56,6 +58,7 @@ class Queue:
     host: Host
     written: Callable[[], int]
     ahead: int = 1
+    order: tuple[int, ...] = (SUSPECT, FORMER, NEW, DEAD)
     _after: list[int] = field(default_factory=lambda: list(_BEGIN))
     _over: set[int] = field(default_factory=set)
     _look_at: dict[int, datetime | None] = field(default_factory=dict)
@@ -70,10 +73,10 @@ class Queue:
         now = self.probe.now()
         self._written_down()
         rows = await self._due(HELD, now) if confirming and not self._rests(SUSPECT, now) else []
-        for rank in range(4):
+        for rank in self.order:
             if not rows and not self._rests(rank, now):
                 rows = await self._due(rank, now)
-        for rank in range(4):
+        for rank in self.order:
             if not rows and not self._rests(rank, now):
                 rows = await self._waiting(rank)
         return await self._shared(rows)

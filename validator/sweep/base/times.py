@@ -17,20 +17,21 @@ _SECOND = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """`expression` has five fields; both are judged where the settings are read."""
+    """`expression` has five fields; both are judged where the settings are read. It is due `late` after what they say."""
 
     expression: str
     zone: str = "UTC"
+    late: timedelta = timedelta(0)
 
     def next_at(self, after: datetime) -> datetime:
         """The first instant after `after` (aware) at which it is due, in UTC."""
-        times = CronSim(self.expression, self._local(after))
-        return next(due for due in map(_utc, times) if due > after)  # in the second of two equal hours it reads the first again
+        times = CronSim(self.expression, self._local(after - self.late))
+        return next(due for due in map(self._due, times) if due > after)  # in the second of two equal hours it reads the first again
 
     def last_at(self, at: datetime) -> datetime:
         """The last instant up to `at` (aware) at which it was due, in UTC."""
-        times = CronSim(self.expression, self._local(at + _SECOND), reverse=True)
-        back = next(due for due in map(_utc, times) if due <= at)
+        times = CronSim(self.expression, self._local(at - self.late + _SECOND), reverse=True)
+        back = next(due for due in map(self._due, times) if due <= at)
         while (following := self.next_at(back)) <= at:  # backwards, a night that has an hour twice is read otherwise
             back = following
         return back
@@ -38,6 +39,5 @@ class Schedule:
     def _local(self, at: datetime) -> datetime:
         return at.astimezone(UTC if self.zone == "UTC" else ZoneInfo(self.zone))
 
-
-def _utc(at: datetime) -> datetime:
-    return at.astimezone(UTC)
+    def _due(self, at: datetime) -> datetime:
+        return at.astimezone(UTC) + self.late
