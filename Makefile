@@ -1,6 +1,6 @@
 # `make` alone prints the targets. Everything runs in .venv, which `setup` builds from the lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep proofs scale accuracy fuzz postgres browser lock clean
+.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep proofs proof-osmo scale accuracy fuzz postgres browser lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
@@ -46,6 +46,9 @@ proofs: setup ## a sweep that is killed thirty times, with a real mail server, a
 
 scale: setup ## nights of very many on a virtual clock: writes docs/scale.md
 	$(BIN)/python -m tests.scale
+
+proof-osmo: setup ## a night over 30,000 credentials beside OSMO, its Postgres started again in the middle; the last line is one JSON object
+	$(BIN)/python -m tests.proofs.osmo --restart
 
 accuracy: setup ## every case, and what other checkers say of it; writes docs/accuracy.md; the last line is one JSON object
 	$(BIN)/python -m tests.accuracy

@@ -183,6 +183,18 @@ async def test_a_row_that_changes_while_it_is_asked_about_is_asked_anew(row: Row
         assert here.told() == 0
 
 
+@case("OSMO-16")
+async def test_what_was_said_of_a_secret_holds_where_the_same_is_set_anew(row: Row, cli: Cli, house: House) -> None:
+    house.add(ANN, "c", "reg.test", USERNAME, SECRET)
+    async with night(cli, house, "reg.test", writes=True) as here:
+        assert (await here.sweep())["c"] == "valid (login_accepted)"
+        house.set(ANN, "c", auth=SECRET)
+        asked = here.registry.count("L+")
+        row.agrees("credential", (await here.sweep())["c"], 1)
+        view = house.connection.execute("SELECT state, verdict FROM validator.credential_status").fetchall()
+        assert (view, here.registry.count("L+")) == ([("alive", "valid")], asked), "it is fresh, and known by its fingerprint"
+
+
 @case("OSMO-14")
 async def test_of_a_row_that_is_deleted_meanwhile_nothing_is_said(row: Row, cli: Cli, house: House) -> None:
     house.add(ANN, "c", "reg.test", USERNAME, SECRET)

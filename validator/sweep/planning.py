@@ -67,7 +67,7 @@ async def _rows(probe: Probe, store: CredentialStore, sweep: str, filters: Filte
     known = _known(await probe.ledger.statuses.between(page[0].user, page[-1].user))
     new = [one for one in page if (one.user, one.scope, one.row) not in known.by_row]
     opened = {(one.user, one.name): one for one in await store.some([(one.user, one.name) for one in new])}
-    rows: list[PlanRow] = []
+    rows, carried = list[PlanRow](), list[StatusRow]()
     for one in page:
         status = known.by_row.get((one.user, one.scope, one.row))
         held = opened.get((one.user, one.name))
@@ -75,13 +75,17 @@ async def _rows(probe: Probe, store: CredentialStore, sweep: str, filters: Filte
             rows.append(_row(sweep, one, status.key.fingerprint, status))
         elif isinstance(held, Credential):
             fingerprint = probe.fingerprinter.of(one.scope.host, held.username, held.secret)
-            status = known.by_key.get(StatusKey(one.user, one.scope, fingerprint, held.row)) or known.by_secret.get(
-                (one.user, one.scope, fingerprint)
-            )
+            key = StatusKey(one.user, one.scope, fingerprint, held.row)
+            status = known.by_key.get(key)
+            if status is None and (before := known.by_secret.get((one.user, one.scope, fingerprint))) is not None:
+                status = replace(before, key=key, name=one.name)  # the same secret, written anew: what was said of it holds
+                carried.append(status)
             rows.append(_row(sweep, replace(one, row=held.row, scope=held.scope), fingerprint, status))
         elif held is not None:
             kept = known.by_scope.get((one.user, one.scope))
             rows.append(_unreadable(sweep, one, kept if kept is not None and kept.name == one.name else None))
+    if sweep:
+        await probe.ledger.statuses.put(*carried)
     return await _to_be_released(probe, rows) if filters.released else rows
 
 
