@@ -53,6 +53,7 @@ CONNECT_S: Final = 0.8
 GRACE_S: Final = 2.0
 """So long what a check began may go on after it."""
 WIDE: Final = {"per_second": 1000, "burst": 1000, "in_flight": 1, "repeat_after_s": 3}
+STRANGER, PUBLIC = "stranger.test", "93.184.216.34"
 AMD64: Final = Platform(os="linux", architecture="amd64")
 
 WORLDS: Final[dict[str, Callable[..., Emulated]]] = {
@@ -119,30 +120,49 @@ class Tasks:
         return {task for task in self.made.get(whose, ()) if not task.done()}
 
 
-class Nowhere(AbstractResolver):
-    """No name has an address: what is asked here are addresses of this machine."""
+class Names(AbstractResolver):
+    """No name has an address, but a stranger's has a public one: what else is asked here are addresses of this machine."""
 
     async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC) -> list[ResolveResult]:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if host != STRANGER:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [ResolveResult(hostname=host, host=PUBLIC, port=port, family=socket.AF_INET, proto=socket.IPPROTO_TCP, flags=socket.AI_NUMERICHOST)]
 
     async def close(self) -> None:
         """Nothing is open."""
+
+
+class _Led(socket.socket):
+    """A socket to the stranger's public address: it is led to his port here."""
+
+    port: int
+
+    def connect(self, address: Any) -> None:
+        super().connect(("127.0.0.1", self.port))
 
 
 @dataclass
 class Sockets:
     """Makes the transport's sockets, knows which are open, and lets none leave this machine."""
 
+    stranger: int = 0
     made: list[socket.socket] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
 
     def __call__(self, info: AddressInfo) -> socket.socket:
-        if not str(info[4][0]).startswith("127."):
-            self.outside.append(str(info[4][0]))
+        address = str(info[4][0])
+        if address == PUBLIC:
+            led = _Led(info[0], info[1], info[2])
+            led.port = self.stranger
+            return self._kept(led)
+        if not address.startswith("127."):
+            self.outside.append(address)
             raise ConnectionRefusedError(111, "Connection refused")
-        self.made = [one for one in self.made if one.fileno() >= 0]
-        self.made.append(socket.socket(info[0], info[1], info[2]))
-        return self.made[-1]
+        return self._kept(socket.socket(info[0], info[1], info[2]))
+
+    def _kept(self, one: socket.socket) -> socket.socket:
+        self.made = [*(other for other in self.made if other.fileno() >= 0), one]
+        return one
 
     def open(self) -> int:
         return sum(one.fileno() >= 0 for one in self.made)
@@ -198,7 +218,7 @@ def authorities() -> tuple[trustme.CA, Path, dict[str, ssl.SSLContext], ssl.SSLC
         "another's name": server(authority, "other.test"),
         "an unknown authority": server(trustme.CA(), "127.0.0.1"),
     }
-    return authority, folder, bad, server(authority, "127.0.0.1")
+    return authority, folder, bad, server(authority, "127.0.0.1", STRANGER)
 
 
 @cache
@@ -316,29 +336,28 @@ async def opened(seed: int, number: int, tasks: Tasks) -> AsyncIterator[Lot]:
         loop = asyncio.get_running_loop()
         outside = contextvars.Context()
 
-        async def start() -> str:
+        async def start() -> None:
             listening = await loop.create_server(server, "127.0.0.1", 0, ssl=good)
             stack.callback(listening.close)
-            injector.hostile.stranger = f"https://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+            sockets.stranger = listening.sockets[0].getsockname()[1]
             await emulated.start(ssl=good)
-            return injector.hostile.stranger
 
-        injector = Injector(Hostile("", bad))
+        injector = Injector(Hostile(f"https://{STRANGER}", bad))
         for listener in emulated.listeners.values():
             injector.stand_in(listener)
         await loop.create_task(start(), context=outside)
         stack.push_async_callback(server.shutdown, 0.05)
         stack.push_async_callback(emulated.stop)
         settings = Settings(registries={
-            HostName(host): RegistrySettings(**{**said, "ca_file": folder / "ca.pem", "pace": WIDE}) for host, said in emulated.settings().items()
+            HostName(host): RegistrySettings(**{**said, "pace": WIDE}) for host, said in emulated.settings().items()
         })  # fmt: skip
         token = _OURS.set(f"{seed} {number}")
         stack.callback(lambda: _OURS.reset(token))
         for file in empty_store().glob("*"):
             shutil.copy(file, home / file.name)
         embedded = await stack.enter_async_context(open_embedded(home / "validator.db", home / "master.key"))
-        network = Network(connect_s=CONNECT_S, total_s=TOTAL_S, route_ca_files=(folder / "ca.pem",))
-        transport = await stack.enter_async_context(AiohttpTransport(network, resolver=Nowhere(), socket_factory=sockets))
+        network = Network(connect_s=CONNECT_S, total_s=TOTAL_S, ca_file=folder / "ca.pem")  # for all: no other gate keeps a secret from a stranger
+        transport = await stack.enter_async_context(AiohttpTransport(network, resolver=Names(), socket_factory=sockets))
         probe = Probe(
             transport=transport, ledger=embedded.ledger, fingerprinter=embedded.keys.fingerprinter, settings=settings, now=lambda: clock.at,
             monotonic=lambda: clock.ticks, sleep=clock.sleep, random=Random(f"{seed} {number} controls"),
