@@ -20,7 +20,7 @@ from validator.ledger.base.tables import HEAD
 from validator.sealing import load_master_keys, seal
 from validator.stores.base import row_hash
 
-MANY: Final = 600
+MANY: Final = 300
 OLD: Final = ["0001", "0003"]
 
 
