@@ -16,8 +16,8 @@ from sqlalchemy import Connection, text
 from tests.ledger.contender import NOW, TRIES
 from tests.ledger.test_two_processes import race
 from tests.postgres.server import Postgres, running
-from validator.errors import ConfigError, StoreError
-from validator.ledger import Embedded, engine, open_embedded_on
+from validator.errors import ConfigError, StoreError, StoreLost
+from validator.ledger import Embedded, Ledger, engine, open_embedded_on
 from validator.ledger.base.server import LOCK, ServerThread
 from validator.ledger.base.tables import HEAD, METADATA
 from validator.ledger.postgres import open_on_server
@@ -149,6 +149,54 @@ async def test_connections_that_are_cut_are_made_anew(postgres: Postgres, databa
         assert len(await ledger.illness.since("nvcr.io", NOW)) == (1 if kind == "first" else 2)
         with postgres.connect() as other:
             other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (database,))
+
+
+@pytest.mark.parametrize("at", ["a statement", "the commit"])
+async def test_a_work_whose_connection_is_lost_is_run_again_unless_it_may_have_been_kept(
+    postgres: Postgres, database: str, embedded: Embedded, at: str
+) -> None:  # fmt: skip
+    runs = 0
+
+    async def work(parts: Ledger) -> int:
+        nonlocal runs
+        runs += 1
+        await parts.illness.add("nvcr.io", f"run {runs}", now=NOW)
+        if runs == 1:
+            with postgres.connect() as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND state = 'idle in transaction'", (database,)
+                )
+        if at == "a statement":
+            await parts.illness.add("nvcr.io", "and more", now=NOW)
+        return runs
+
+    if at == "the commit":
+        with pytest.raises(StoreLost, match="went away"):
+            await embedded.ledger.together(work)
+        assert (runs, await embedded.ledger.illness.since("nvcr.io", NOW)) == (1, ())
+    else:
+        assert await embedded.ledger.together(work) == 2
+        assert [sign.kind for sign in await embedded.ledger.illness.since("nvcr.io", NOW)] == ["run 2", "and more"]
+
+
+async def test_what_waits_is_written_once_though_its_connection_is_lost(postgres: Postgres, database: str, embedded: Embedded) -> None:
+    ledger, runs = embedded.ledger, 0
+
+    def cut(connection: Connection) -> None:
+        nonlocal runs
+        runs += 1
+        connection.execute(text("SELECT 1"))
+        if runs == 1:
+            with postgres.connect() as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND state = 'idle in transaction'", (database,)
+                )
+        connection.execute(text("SELECT 1"))
+
+    async with ledger.behind(3600.0):
+        await ledger.illness.add("nvcr.io", "waits", now=NOW)
+        await embedded.database.write_in_one(cut, METADATA.tables["signs"])
+        assert (runs, [sign.kind for sign in await ledger.illness.since("nvcr.io", NOW)]) == (2, ["waits"])
 
 
 async def test_a_server_that_is_started_again_is_waited_for(tmp_path: Path) -> None:

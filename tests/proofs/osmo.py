@@ -115,6 +115,8 @@ async def prove(night: Night, *, told: Any = lambda text: None) -> dict[str, Any
                 told("the server was started again")
             said = [(await error)[1].decode() for error in errors]
             again = 0
+            for error in said:
+                told(error.strip().splitlines()[-1])
             while any(sweep.returncode for sweep in sweeps):  # a transaction was cut off: the next one goes on where it was
                 again += 1
                 assert again < 4, said

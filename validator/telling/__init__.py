@@ -102,6 +102,7 @@ class Teller:
         await self.wishes.read()
 
         async def work(parts: Ledger) -> None:
+            shown.clear()
             await self._compose(parts, sweep, now)
             letters = Letters(parts, self.letters.store, self.settings, self.letters.program)
             found: dict[str, list[Notice]] = {}
@@ -179,12 +180,13 @@ class Teller:
         """What was cut off by the end of its sender: shown, and told to the operator, in one transaction."""
         now = self.now()
 
-        async def work(parts: Ledger) -> None:
-            for notice in await parts.notices.abandoned(lambda by, at: is_alive(by, at, now), now=now):
-                counts.maybe_sent += notice.kind is Kind.USER
+        async def work(parts: Ledger) -> int:
+            lost = await parts.notices.abandoned(lambda by, at: is_alive(by, at, now), now=now)
+            for notice in lost:
                 await self._unclear(parts, notice, "its sender ended while it was handed over")
+            return sum(notice.kind is Kind.USER for notice in lost)
 
-        await self.ledger.together(work)
+        counts.maybe_sent += await self.ledger.together(work)
 
     async def _deliver(self, run: Run, patience_s: float) -> None:
         """Claim and hand over one at a time, until nothing is due: a kill cuts off one at most."""

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from validator.errors import Bug, StoreError, StoreLost
 from validator.ledger.base.behind import AFTER_S, MOST, TOO_MANY, Batch, Change, Write
 from validator.ledger.base.faults import fault
-from validator.ledger.base.transactions import Transactions, Writer
+from validator.ledger.base.transactions import Transactions, Writer, begun_again
 
 Made = TypeVar("Made")
 
@@ -70,48 +70,53 @@ class Database:
         if self._waits_for(tables):
             await self.flush()
 
-        async def run() -> Made:
+        async def run(ended: list[bool]) -> Made:
             async with self._reader.transaction() as connection:
                 return await work(connection)
 
-        return await self.whole(run())
+        return await self.whole(begun_again(run))
 
     async def read_in_one(self, work: Callable[[Connection], Made], *tables: Table) -> Made:
         """The same for work that awaits nothing: all of it in one hop."""
         if self._waits_for(tables):
             await self.flush()
-        return await self.whole(self._reader.in_one(work))
+        return await self.whole(begun_again(lambda ended: self._reader.in_one(work)))
 
     async def write(self, work: Callable[[AsyncConnection], Awaitable[Made]], *tables: Table) -> Made:
         """Run `work` as the only writer: what it reads cannot change before what it writes; all of it is kept, or nothing.
 
-        What waits for `tables` is written before, in the same transaction.
+        What waits for `tables` is written before, in the same transaction. Where the connection to a server is lost before the
+        end, `work` is run once more: of the first time nothing was kept.
         """
         writer = self._writing()
 
-        async def run() -> Made:
+        async def run(ended: list[bool]) -> Made:
             async with self._taken(tables) as taken, writer.transaction() as connection:
                 if (batch := taken()) is not None:
                     await connection.run_sync(batch.make)
-                return await work(connection)
+                made = await work(connection)
+                ended.append(True)
+                return made
 
-        return await self.whole(run())
+        return await self.whole(begun_again(run))
 
     async def write_in_one(self, work: Callable[[Connection], Made], *tables: Table) -> Made:
         """The same for work that awaits nothing: all of it in one hop."""
         writer = self._writing()
 
-        async def run() -> Made:
+        async def run(ended: list[bool]) -> Made:
             async with self._taken(tables) as taken:
 
                 def both(connection: Connection) -> Made:
                     if (batch := taken()) is not None:
                         batch.make(connection)
-                    return work(connection)
+                    made = work(connection)
+                    ended.append(True)
+                    return made
 
                 return await writer.in_one(both)
 
-        return await self.whole(run())
+        return await self.whole(begun_again(run))
 
     def _writing(self) -> Writer:
         if self._writer is None:
