@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.cases.running import Cli
 from tests.ledger.keep_revision import fill
@@ -22,7 +22,7 @@ from validator.errors import StoreError
 from validator.ledger import Embedded
 from validator.ledger.base.database import Database
 from validator.ledger.base.sweeping import SWEEP_ROWS
-from validator.ledger.base.tables import NOTICES, SEALED_KEYS
+from validator.ledger.base.tables import CREDENTIALS, NOTICES, SEALED_KEYS
 from validator.ledger.keys import key_ids, open_keys, write_master_keys
 from validator.rotation import rotate
 from validator.sealing import MasterKeys, load_master_keys, make_master_keys, seal
@@ -162,6 +162,21 @@ async def test_processes_that_run_read_and_write_by_the_new_key(opener, tmp_path
         await other.put(credential(9))
         assert len(await key_ids(first.database)) == 1
         assert len(load_master_keys(key).by_kid) == 1
+
+
+async def test_a_key_that_comes_later_than_its_rows_opens_them_then(opener, tmp_path):
+    """A key file that another machine's secret is copied into, a minute late."""
+    key = tmp_path / "home" / "master.key"
+    async with opener() as embedded:
+        await filled(embedded)
+        new = load_master_keys(key).with_new()
+        row = {"username": seal(SecretStr("u0"), new), "secret": seal(SecretStr(CANARY), new)}
+        await embedded.database.write(lambda c: c.execute(update(CREDENTIALS).where(CREDENTIALS.c.name == "key0").values(row)))
+        store = store_of(embedded)
+        assert [one.name for one in await store.as_kubelet("ada") if isinstance(one, UnreadableRow)] == ["key0"]
+        write_master_keys(key, new)
+        found = await store.as_kubelet("ada")
+        assert [one.secret.get_secret_value() for one in found if isinstance(one, Credential) and one.name == "key0"] == [CANARY]
 
 
 async def test_a_secret_that_was_sealed_just_before_is_sealed_again(opener, tmp_path, monkeypatch):

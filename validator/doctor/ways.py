@@ -44,7 +44,7 @@ _BY_REASON: Final[Mapping[Reason, str]] = {
 
 @dataclass(slots=True)
 class Heard:
-    """A transport that notes what time its answers say it is, by host: seconds ahead of `now` (epoch seconds)."""
+    """A transport that notes what time its answers say it is, by host and port: seconds ahead of `now` (epoch seconds)."""
 
     inner: Transport
     now: Callable[[], float]
@@ -55,7 +55,7 @@ class Heard:
         answer = await self.inner.send(request)
         try:
             said = parsedate_to_datetime(next(iter(answer.values("date")), ""))
-            self.ahead_s[str(request.url.host)] = said.replace(tzinfo=said.tzinfo or UTC).timestamp() + 0.5 - self.now()
+            self.ahead_s[f"{request.url.host}:{request.url.port}"] = said.replace(tzinfo=said.tzinfo or UTC).timestamp() + 0.5 - self.now()
         except (ValueError, OverflowError):
             pass  # it says no time
         return answer

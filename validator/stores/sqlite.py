@@ -66,7 +66,7 @@ class SqliteStore:
         self._database = database
         self._keys = keys
         self._file = file
-        self._open: OrderedDict[Row[*tuple[object, ...]], Credential | UnreadableRow] = OrderedDict()
+        self._open: OrderedDict[Row[*tuple[object, ...]], Credential] = OrderedDict()
 
     @property
     def read_only(self) -> str:
@@ -204,12 +204,13 @@ class SqliteStore:
         return made
 
     def _kept(self, row: Row[*tuple[object, ...]]) -> Credential | UnreadableRow:
-        kept = self._open.get(row)
-        if kept is None:
-            kept = self._open[row] = self._opened(row)
-            if len(self._open) > _OPEN:
-                self._open.popitem(last=False)
+        kept = self._open.get(row) or self._opened(row)
+        if isinstance(kept, UnreadableRow):
+            return kept  # its key may come yet
+        self._open[row] = kept
         self._open.move_to_end(row)
+        if len(self._open) > _OPEN:
+            self._open.popitem(last=False)
         return kept
 
     def _opened(self, row: Row[*tuple[object, ...]]) -> Credential | UnreadableRow:
