@@ -340,6 +340,9 @@ async def tables_of_tomorrow(at: At) -> None:
 async def a_key_that_is_lost(at: At) -> None:
     at.cli.registries = {}
     await at.store()
+    at.key.chmod(0o640)
+    await at.ask()
+    assert [one["advice"] for one in at.found if one["code"] == "key_fails"] == [f"do `chmod 600 {at.key}`"]
     at.key.unlink()
     await at.ask()
     assert (at.key.exists(), at.exit) == (False, 1)

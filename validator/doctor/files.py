@@ -13,7 +13,7 @@ from validator.doctor.base import Finding, found
 
 def look_at_files(settings: Settings, source: Path | None) -> list[Finding]:
     """The findings; `source` is the settings' file, None for none."""
-    code = "settings_default" if source is None else "settings_open" if _mode(source) & 0o022 else "settings_read"
+    code = "settings_default" if source is None else "settings_open" if _mode(source) & stat.S_IWOTH else "settings_read"
     return [found(code, str(source or "")), *(finding for name, path in _secret_files(settings) for finding in _secret(name, path))]
 
 

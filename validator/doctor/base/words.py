@@ -49,7 +49,7 @@ _C, _S = Check, State
 TABLE: Final[Mapping[str, Word]] = MappingProxyType({
     "settings_read": Word(_C.SETTINGS, _S.GOOD, "the settings are those of {subject}"),
     "settings_default": Word(_C.SETTINGS, _S.GOOD, "there is no settings file: defaults and the environment"),
-    "settings_open": Word(_C.SETTINGS, _S.BAD, "{subject} may be written by others, who could send secrets elsewhere", "chmod go-w {subject}"),
+    "settings_open": Word(_C.SETTINGS, _S.BAD, "{subject} may be written by others, who could send secrets elsewhere", "chmod o-w {subject}"),
     "file_open": Word(_C.SETTINGS, _S.BAD, "{subject}, the file of {setting}, may be read by others", "chmod 600 {subject}"),
     "file_missing": Word(_C.SETTINGS, _S.BAD, "{subject}, the file of {setting}, cannot be read ({why})", "put it back, or correct {setting}"),
 
