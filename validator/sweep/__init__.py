@@ -27,7 +27,7 @@ from validator.probe import Probe
 from validator.probe.reach import settings_of
 from validator.status import State
 from validator.stores.base import CredentialStore
-from validator.sweep.base import LaneReport, Report, Told
+from validator.sweep.base import LaneReport, Report, Told, logged
 from validator.sweep.base.belief import Belief
 from validator.sweep.base.book import SHOWN, Book, Superseded, Track
 from validator.sweep.base.canary import CanaryWatch, canary_of
@@ -85,6 +85,7 @@ class Sweep:
         sweep = await self.ledger.sweeps.begin(self.name, Filters(user, registry, release), self.owner, now=self.probe.now())
         self.begun(sweep.id)
         report = Report(sweep.id, sweep.started_at, resumed=sweep.id != self.name)
+        logged.began(sweep, resumed=report.resumed)
         book = Book(self.ledger, self.store, self.probe.settings, sweep, self.probe.now, self.told)
         try:
             lanes = await self._lanes(probe, sweep, book, canaries, wait=wait)
@@ -199,7 +200,9 @@ class Sweep:
                 host, now = lane.report.registry, self.probe.now()
                 lane.report.done += await self.ledger.plans.leave(lane.queue.sweep, host, Reason.BUDGET_SPENT, at=now)
                 return
+            logged.lane_began(lane.queue.sweep, lane.report)
             await lane.run()
+            logged.lane_ended(lane.queue.sweep, lane.report)
             lane.track.hold = None  # from here on it is not renewed
             await self.ledger.lanes.leave(hold)
         except ValidatorError:
@@ -243,6 +246,7 @@ class Sweep:
         report.totals = await self.ledger.plans.totals(sweep.id)
         report.left_over, report.bad = await self.ledger.plans.left_over(sweep.id), await self.ledger.plans.in_state(sweep.id, *_BAD)
         report.finished_at = self.probe.now()
+        logged.ended(report)
         if not report.stopped:
             told = {name: getattr(report.notices, name) for name in ("sent", "maybe_sent", "failed", "undeliverable")}
             await self.ledger.sweeps.finish(sweep, now=report.finished_at, notices=told)

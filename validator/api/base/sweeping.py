@@ -71,8 +71,7 @@ class Sweeping:
         self.marked(True)
         log = structlog.get_logger()
         try:
-            report = await job.run(user=user, registry=registry, wait=wait)
-            log.info("sweep_finished", sweep_id=report.sweep, stopped=report.stopped, totals=dict(report.totals))
+            await job.run(user=user, registry=registry, wait=wait)
         except Exception as error:
             name = begun.result() if begun.done() else job.name
             self.failed.add(name)

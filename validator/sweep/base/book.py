@@ -24,7 +24,7 @@ from validator.ledger.sweeps import SweepRow
 from validator.sealing import Fingerprint
 from validator.status import Standing, State, Transition, advance
 from validator.stores.base import CredentialStore, Outline, Place
-from validator.sweep.base import Heard, LaneReport, Member, Shared, Told
+from validator.sweep.base import Heard, LaneReport, Member, Shared, Told, logged
 from validator.sweep.base.words import packed
 from validator.verdict import Reason
 
@@ -146,6 +146,7 @@ class Book:
                 self._entries = entries + self._entries
                 raise
             self.written += 1
+            logged.changed(self.sweep.id, made.events)
             for member, one in made.standings:
                 member.standing = one
             for host, name in made.silent:
