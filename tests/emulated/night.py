@@ -197,6 +197,7 @@ class Night:
     sweeps: int = 0
     channels: Mapping[str, Channel] | None = None
     """The users', in place of `told`."""
+    home: Path = Path()
 
     async def keep(
         self, user: str, name: str, secret: str, *answers: Said, registry: str = HOST, username: str = "jane", proof: str | None = None
@@ -258,19 +259,22 @@ class Night:
 async def a_night(home: Path, **settings: Any) -> AsyncIterator[Night]:
     """A night whose registries are quick; `settings` are the sweep's, `notices` those, and `registries` over what each host has.
 
-    `world` and `clock` are another night's, whose database lies in `home`.
+    `world` and `clock` are another night's, whose database lies in `home`; `ledger` is one that is open elsewhere.
     """
     registries = {
         host: {**said, "pace": {**QUICK, **said.get("pace", {})}} for host, said in {HOST: {}, "*": {}, **settings.pop("registries", {})}.items()
     }
     told, world, clock = settings.pop("notices", {}), settings.pop("world", None) or World(), settings.pop("clock", None) or Clock()
+    elsewhere: Embedded | None = settings.pop("ledger", None)
     given = Settings.model_validate({"registries": registries, "notices": told, "sweep": {"fresh_s": 0, **settings}})
     async with open_embedded(home / "validator.db", home / "master.key") as opened:
+        store = SqliteStore(opened.database, opened.keys.master)
+        opened = elsewhere or opened
         probe = Probe(
             transport=world, ledger=opened.ledger, fingerprinter=opened.keys.fingerprinter, settings=given, now=lambda: clock.wall,
             monotonic=lambda: clock.ticks, sleep=clock.sleep, random=Random(1),
         )  # fmt: skip
-        night = Night(opened, SqliteStore(opened.database, opened.keys.master), clock, world, Told(), given, probe)
+        night = Night(opened, store, clock, world, Told(), given, probe, home=home)
         if given.notices.urls:
             night.channels = (await channels_of(given.notices)).users
         yield night
@@ -278,7 +282,7 @@ async def a_night(home: Path, **settings: Any) -> AsyncIterator[Night]:
 
 def ledger_name(night: Night) -> str:
     """The folder of its database: sweeps of another one have other names."""
-    return night.opened.database.path.parent.name
+    return night.home.name
 
 
 def said(row: Row) -> str:
