@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.cases.running import Cli
-from tests.cases.scripted import SECRET, USERNAME, Scripted
+from tests.cases.scripted import SECRET, USERNAME, Say, Scripted, tok
 from tests.unwritable import kept_in, reachable, unwritable
 from validator.ledger import engine
 
@@ -96,6 +96,31 @@ async def test_a_clock_that_jumps_makes_no_false_word_and_no_endless_wait(by: ti
         assert wrong.credential == "invalid (refused)"
         monkeypatch.setattr("validator.app.datetime", moved(timedelta(0)))
         assert (await cli.check(registry.host, USERNAME, SECRET)).credential == "valid (login_accepted)"
+
+
+async def test_a_year_that_the_clock_ran_ahead_leaves_no_ban_and_no_spent_budget(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause, an illness and a spent budget of the year to come are over when their own time is, by the clock as it is set now."""
+    slow = Say(429, b"", headers=(("Retry-After", "3600"),))
+    async with Scripted({"L+": [tok(), slow, Say(503), tok()]}) as registry:
+        cli.registries, cli.pace = registry.settings(), QUICK | {"refused": {60: 4}}
+        await stored(cli, registry)
+
+        async def asked(by: timedelta) -> tuple[str, str]:
+            """What a check and a sweep say at this time."""
+            monkeypatch.setattr("validator.app.datetime", moved(by))
+            swept = await cli.run("sweep", "--no-wait", "--format", "json")
+            return (await cli.check(registry.host, USERNAME, SECRET)).credential, swept.shown["credentials"][0]["verdict"]
+
+        monkeypatch.setattr("validator.app.datetime", moved(timedelta(days=365)))
+        assert [(await cli.check(registry.host, USERNAME, SECRET)).shown["reason"] for _ in range(3)] == [
+            "login_accepted",
+            "throttled",
+            "server_error",
+        ]
+        wrong = [(await cli.check(registry.host, f"user{n}", "wrong")).shown["reason"] for n in range(6)]
+        assert "budget_spent" in wrong, wrong
+        await asked(timedelta(0))  # from here on its traces are a minute's
+        assert await asked(timedelta(minutes=2)) == ("valid (login_accepted)", "valid")
 
 
 def moved(by: timedelta) -> Any:

@@ -18,6 +18,10 @@ _S: Final = SLOTS.c
 _NONE: Final = {"next_slot_at": 0.0, "held_until": 0.0, "paused_until": 0.0, "banned_until": 0.0, "factor": 1.0, "slowed_at": 0.0}
 
 
+LONGEST_S: Final = 90_000.0
+"""Nobody is asked to come later than in a day: what lies further ahead is the trace of a clock that was set back."""
+
+
 def _given(name: str) -> Any:
     return bindparam(name, type_=Float())
 
@@ -25,10 +29,11 @@ def _given(name: str) -> Any:
 def _take(dialect: str) -> Executable:
     """Moves `next_slot_at` on by `span_s`, from `at` if it lies behind that (or so far ahead that a clock was set back)."""
     at, span_s, early_s, waits = _given("at"), _given("span_s"), _given("early_s"), bindparam("waits", type_=Integer())
-    held = and_(waits == 0, or_(_S.held_until > at, _S.paused_until > at))
+    farthest = _given("farthest")
+    held = and_(waits == 0, or_(*(and_(until > at, until <= farthest) for until in (_S.held_until, _S.paused_until))))
     first_at = case((and_(_S.next_slot_at > at, _S.next_slot_at <= _given("at_most")), _S.next_slot_at), else_=at)
     holds_until = first_at + _given("holds_s")
-    holding = and_(waits == 1, first_at - early_s > at, holds_until > _S.held_until)
+    holding = and_(waits == 1, first_at - early_s > at, or_(holds_until > _S.held_until, _S.held_until > farthest))
     insert = insert_of(dialect, SLOTS).values(place=bindparam("at_place"), **{**_NONE, "next_slot_at": _given("first_next_at")})
     changed = {
         "next_slot_at": case((held, _S.next_slot_at), else_=first_at + span_s),
@@ -53,7 +58,7 @@ class Slots:
         """
         given = {
             "at_place": place, "first_next_at": now + number * step_s, "at": now, "span_s": number * step_s, "early_s": early_s,
-            "waits": int(waits), "holds_s": (number - 1) * step_s - early_s + hold_s, "at_most": now + longest_s,
+            "waits": int(waits), "holds_s": (number - 1) * step_s - early_s + hold_s, "at_most": now + longest_s, "farthest": now + LONGEST_S,
         }  # fmt: skip
 
         def work(connection: Connection) -> Any:
@@ -68,7 +73,7 @@ class Slots:
     async def pause(self, place: str, until: float, *, banned: bool) -> None:
         """Nothing of a sweep's is to be sent until then; `banned`: our address is banned until then."""
         name = "banned_until" if banned else "paused_until"
-        await self._change(place, lambda row: {name: max(until, row[name])})
+        await self._change(place, lambda row: {name: max(until, row[name] if row[name] <= until + LONGEST_S else 0.0)})
 
     async def slow(self, place: str, step: Callable[[float, float], tuple[float, float] | None]) -> None:
         """Have `factor` and `slowed_at` be what `step` makes of them (None: the same)."""

@@ -10,7 +10,7 @@ from yarl import URL
 from validator.credential import Host
 from validator.evidence import Exchange, Step
 from validator.ledger import Ledger
-from validator.ledger.slots import Slots
+from validator.ledger.slots import LONGEST_S, Slots
 from validator.probe.reach import Ways
 from validator.providers import Provider
 from validator.providers.plan import Ask
@@ -33,11 +33,13 @@ class SharedRow:
             self.place, number=want.number, now=want.now, step_s=want.step_s, early_s=want.early_s, waits=want.waits, hold_s=want.hold_s,
             longest_s=want.longest_s,
         )  # fmt: skip
-        until = 0.0 if want.waits else max(row.held_until, row.paused_until)
+        farthest = want.now + LONGEST_S
+        held_until, paused_until, banned_until = (at if at <= farthest else 0.0 for at in (row.held_until, row.paused_until, row.banned_until))
+        until = 0.0 if want.waits else max(held_until, paused_until)
         held = until > want.now
         return Taken(
-            number=0 if held else want.number, next_at=row.next_slot_at, until=until if held else 0.0, paused_until=row.paused_until,
-            banned_until=row.banned_until, factor=row.factor, slowed_at=row.slowed_at,
+            number=0 if held else want.number, next_at=row.next_slot_at, until=until if held else 0.0, paused_until=paused_until,
+            banned_until=banned_until, factor=row.factor if row.slowed_at <= farthest else 1.0, slowed_at=row.slowed_at,
         )  # fmt: skip
 
     async def pause(self, until: float, *, banned: bool) -> None:

@@ -18,6 +18,7 @@ from validator.ledger.view import HostSeen, View
 from validator.probe.base import CONTROLLED, DISTURBED, ILL, control_key, opinion_key
 from validator.protocol.manifest import Child, ManifestFacts, ManifestKind, Platform
 from validator.providers import Provider
+from validator.providers.base import CLOCKS_DIFFER
 from validator.registry.reach import Reach
 from validator.sealing import Fingerprint
 from validator.verdict import Reason
@@ -111,9 +112,11 @@ class Recall:
             controls=controls,
             anyone=anyone,
             opinion_control=self._opinion_control(provider, now),
-            nxdomain_age_s=min(_age(nowhere.first, now) or 0.0, KEPT.total_seconds()) if nowhere is not None and now - nowhere.last <= KEPT else None,
-            ill=any(span is not None and now - span.last <= ILL_FOR for span in map(signs.get, ILL)),
-            throttled=any(span is not None and now - span.last <= _window(provider) for span in map(signs.get, DISTURBED)),
+            nxdomain_age_s=min(_age(nowhere.first, now) or 0.0, KEPT.total_seconds())
+            if nowhere is not None and _within(nowhere.last, now, KEPT)
+            else None,
+            ill=any(span is not None and _within(span.last, now, ILL_FOR) for span in map(signs.get, ILL)),
+            throttled=any(span is not None and _within(span.last, now, _window(provider)) for span in map(signs.get, DISTURBED)),
             banned_left_s=_banned_left_s(provider, signs.get(Reason.ADDRESS_BANNED), now),
         )
 
@@ -182,7 +185,12 @@ def _control(result: ControlResult, detail: str) -> Control:
 def _banned_left_s(provider: Provider, told: Span | None, now: datetime) -> float:
     """How long a ban that was told goes on, by the provider's own time for it; 0.0 if there is none."""
     lasts = timedelta(seconds=provider.traits.closed_for_s.get(Reason.ADDRESS_BANNED, 0.0))
-    return max(0.0, (told.last + lasts - now).total_seconds()) if told is not None else 0.0
+    return max(0.0, (told.last + lasts - now).total_seconds()) if told is not None and _within(told.last, now, lasts) else 0.0
+
+
+def _within(at: datetime, now: datetime, span: timedelta) -> bool:
+    """At most `span` ago, and not ahead: a sign that is, is the trace of a clock that was set back. Two machines' clocks differ a little."""
+    return -CLOCKS_DIFFER <= now - at <= span
 
 
 def _age(at: datetime | None, now: datetime) -> float | None:

@@ -151,7 +151,7 @@ async def expected(probe: Probe, store: CredentialStore, filters: Filters) -> li
             for row in rows:
                 known = facts.get(row.fingerprint)
                 proven = known is not None and known.ever_valid and known.refused_since_accepted() is None
-                recent = proven and known is not None and known.accepted_at is not None and now - known.accepted_at <= fresh
+                recent = proven and known is not None and known.accepted_at is not None and timedelta(0) <= now - known.accepted_at <= fresh
                 standing = standing_of(statuses.get(StatusKey(row.user, RegistryScope(host, row.path), row.fingerprint, row.row))) or Standing()
                 counts[host].add(
                     row, standing.is_due(now) and not recent and row.phase is Phase.WAITING, row.fingerprint in read or _proves(probe, row)

@@ -58,7 +58,7 @@ TABLE: Final[Mapping[str, Word]] = MappingProxyType({
     "clock_unknown": Word(_C.CLOCK, _S.UNKNOWN, "no registry told the time", "compare `date -u` with a clock that you trust"),
     "clock_set_back": Word(
         _C.CLOCK, _S.BAD, "the ledger knows of things that happened {ahead} in the future: the clock is, or was, wrong",
-        "set the clock; statuses with those times are taken anew once they are over",
+        "set the clock; what was accepted then counts as fresh until that time comes: after a leap of months restore a backup of before it",
     ),
 
     "dns_answers": Word(_C.DNS, _S.GOOD, "names of registries that were found: {hosts}"),

@@ -14,11 +14,14 @@ from validator.ledger.base.shares import RESERVED, BudgetClass, Place, Share
 from validator.ledger.base.tables import BUDGET
 
 KEPT: Final = timedelta(days=2)
+AHEAD: Final = timedelta(hours=1)
+"""No two clocks differ by so much: a place that lies further ahead was taken before a clock was set back, and counts from now on."""
 _B: Final = BUDGET.c
 _MINE: Final = (_B.id == bindparam("place")) & _B.refused.is_(False)
 _GIVE_BACK: Final = delete(BUDGET).where(_MINE)
 _REFUSE: Final = update(BUDGET).where(_MINE).values(refused=True, at=bindparam("refused_at"), name=bindparam("refused_name"))
 _TAKE: Final = insert(BUDGET)
+_IS_NOW: Final = update(BUDGET).where(_B.id == bindparam("place")).values(at=bindparam("is_at"))
 _PRUNE: Final = delete(BUDGET).where(_B.host == bindparam("at_host"), _B.at < bindparam("before"))
 _PLACES: Final = select(_B.id, _B.at, _B.refused, _B.budget_class, _B.name).where(
     _B.host == bindparam("at_host"), _B.at > bindparam("since"), or_(_B.refused.is_(True), _B.at > bindparam("reserved_since"))
@@ -106,8 +109,10 @@ class Asked:
         wishes = [wish for wish in self.wishes if wish.host == host]
         now, longest = max(wish.now for wish in wishes), max(wish.share.longest for wish in wishes)
         between = {"at_host": host, "since": now - longest, "reserved_since": now - RESERVED}
-        rows = connection.execute(_PLACES, between)
-        places = [Place(row.id, row.at, not row.refused, BudgetClass(row.budget_class), row.name) for row in rows]
+        rows = connection.execute(_PLACES, between).all()
+        if ahead := {row.id for row in rows if row.at - now > AHEAD}:
+            connection.execute(_IS_NOW, [{"place": one, "is_at": now} for one in ahead])
+        places = [Place(row.id, now if row.id in ahead else row.at, not row.refused, BudgetClass(row.budget_class), row.name) for row in rows]
         idle, dropped = set(self.idle.get(host, ())), set[str]()
         for wish in wishes:
             free_at = wish.share.free_at(places, wish.now)
