@@ -58,6 +58,17 @@ async def test_a_workflow_of_osmos_is_foretold_with_the_keys_that_osmo_hands_on(
     assert (ran.code, ran.shown["outcome"]) == (1, "blocked")
 
 
+async def test_a_key_in_capitals_is_none_and_what_the_operator_wants_unchecked_is_not_asked_by_anybody(cli: Cli, osmo: House) -> None:
+    osmo.add(ANN, "ngc", "NVCR.IO/team", USERNAME, SECRET)
+    osmo.disable("other.test")
+    async with Scripted({}) as private, Scripted({}) as unasked:
+        cli.registries = {"nvcr.io": at(private), "other.test": at(unasked)}
+        ran = await cli.run("preflight", "nvcr.io/team/app", "other.test/x", "--user", ANN, "--format", "json")
+    told = [(one["outcome"], one["reason"], one["hints"]) for one in ran.shown["images"]]
+    assert told == [("denied", "no_credential", ["never_matches"]), ("unknown", "disabled_by_operator", [])]
+    assert (unasked.seen, private.count("T+", "L+")) == ([], 0)
+
+
 async def test_status_has_a_row_for_every_registry_credential_of_osmos(cli: Cli, osmo: House) -> None:
     osmo.add(ANN, "good", "reg.test", USERNAME, SECRET)
     osmo.add_as_it_is(ANN, "cut", "other.test", {"username": "u", "auth": osmo.seal(ANN, "s")[:40]})

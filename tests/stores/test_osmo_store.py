@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import re
+import tracemalloc
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +17,8 @@ from tests.postgres.server import Postgres
 from tests.stores.osmo_house import House, sealed
 from validator.config import Settings
 from validator.credential import Credential, RegistryScope, osmo_scope, parse_scope
+from validator.emulator.osmo import Osmo
+from validator.emulator.osmo.__main__ import made_up
 from validator.errors import ConfigError, StoreError, StoreLost
 from validator.postgres import server_of
 from validator.stores.base import Outline, UnreadableRow, Wish, row_hash
@@ -339,3 +343,23 @@ async def _rest(outlines: AsyncGenerator[Outline]) -> None:
     async with aclosing(outlines):
         async for _ in outlines:
             pass
+
+
+@pytest.mark.usefixtures("at_length")
+@pytest.mark.timeout(120)
+async def test_twenty_thousand_rows_are_read_in_the_memory_of_a_page(postgres: Postgres, tmp_path: Path) -> None:
+    name = postgres.database()
+    with postgres.connect(name) as connection:
+        Osmo(connection, tmp_path / "mek.yaml").fill(made_up(10_000, 20_000, ["nvcr.io", "ghcr.io"], "memory"))
+    settings = Settings.model_validate({"osmo": {"mek_file": tmp_path / "mek.yaml"}})
+    async with open_osmo(postgres.server(name), settings.osmo, {}) as store:
+        await store.some([("user-000001@example.org", "nvcr")])
+        tracemalloc.start()
+        number = 0
+        async with aclosing(store.credentials()) as rows:
+            async for _ in rows:
+                number += 1
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert (number, peak < 12 * 2**20) == (20_000, True), f"{peak / 2**20:.1f} MiB"
+    postgres.drop(name)
