@@ -1,6 +1,6 @@
 # `make` alone prints the targets. Everything runs in .venv, which `setup` builds from the lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep proofs proof-osmo scale accuracy fuzz postgres browser lock clean
+.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep proofs proof-osmo scale accuracy fuzz mutants postgres browser lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
@@ -62,6 +62,9 @@ postgres: setup ## every test of the ledger on Postgres, and what takes longer t
 
 chaos: setup ## 20,000 checks with a fault somewhere in each; the last line is one JSON object
 	$(BIN)/python -m tests.chaos
+
+mutants: setup ## would the tests notice? faults in what decides, a seeded sample, at most an hour; the last line is one JSON object
+	$(BIN)/python -m tests.mutants
 
 browser: setup ## the dashboard in Chromium (Debian's chromium; skipped without it)
 	$(BIN)/python -m pytest tests/browser

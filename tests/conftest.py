@@ -123,6 +123,7 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.configuration.set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "validator-hypothesis")
     slow = [HealthCheck.too_slow, HealthCheck.differing_executors]
     settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=100, suppress_health_check=slow)
+    settings.register_profile("mutants", derandomize=True, deadline=None, database=None, max_examples=20, suppress_health_check=slow)
     settings.register_profile("fuzz", deadline=None, database=None, max_examples=5000, suppress_health_check=slow)
     if not config.getoption("--hypothesis-profile", default=None):
         settings.load_profile("ci")

@@ -31,3 +31,11 @@ def test_no_vendors_words_make_a_refusal_of_a_pair_that_nobody_looked_at(provide
             assert (said.meaning, said.reason) == (Meaning.UNKNOWN, Reason.AMBIGUOUS_REFUSAL)
         assert read(a_no("demanded", "other", text, "TOOMANYREQUESTS"), rows).reason is Reason.THROTTLED
     assert read(a_no("demanded", "basic", "no")).meaning is Meaning.REFUSED, "a Basic registry's own"
+
+
+def test_a_registry_that_digitalocean_does_not_know_is_told_where_an_image_was_named() -> None:
+    """Its 400 without a scope is a request that it does not read: no word about anything."""
+    [provider] = [one for one in PROVIDERS if one.key == "digitalocean"]
+    for step, meaning in ((Step.SCOPED, Meaning.REPOSITORY_MISSING), (Step.LOGIN, Meaning.UNKNOWN)):
+        answer = Exchange(step=step, party=Party.SUBJECT, method="GET", url="https://reg.test/token", status=400, authorized=True)
+        assert read(answer, provider.traits.rows).meaning is meaning
