@@ -20,6 +20,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -205,6 +206,7 @@ class Count:
 def authorities() -> tuple[trustme.CA, Path, dict[str, ssl.SSLContext], ssl.SSLContext]:
     """Whom this run trusts, where that is written, the servers' TLS that must not be believed, and the good one."""
     authority, folder = trustme.CA(), Path(tempfile.mkdtemp(prefix="validator-chaos-"))
+    Finalize(None, shutil.rmtree, args=(folder, True), exitpriority=10)  # also where a pool ends its processes
     authority.cert_pem.write_to_path(folder / "ca.pem")
     past = datetime.now(UTC) - timedelta(days=1)
 
