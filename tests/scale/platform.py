@@ -22,6 +22,7 @@ from validator.ledger.base.behind import AFTER_S
 from validator.ledger.statuses import StatusKey, row_of
 from validator.notifiers.base import Handed, Letter, Outcome
 from validator.probe import Probe
+from validator.sealing import Fingerprinter
 from validator.status import Standing, State
 from validator.sweep import Report, Sweep
 from validator.telling import Channels, Letters, Teller
@@ -63,6 +64,7 @@ class Platform:
     world: Registries
     probe: Probe
     settings: Settings
+    prints: Fingerprinter
     channel: Quiet = field(default_factory=Quiet)
     nights: int = 0
 
@@ -87,18 +89,19 @@ async def platform(number: int, *, factor: int = 1, dead_every: int, seed: int =
     settings = Settings.model_validate({"sweep": {"fresh_s": 0, "wait_s": 1800 // factor}, "notices": {"per_hour": 1_000_000}})
     with tempfile.TemporaryDirectory(prefix="validator-scale-") as name:
         async with open_embedded(Path(name) / "validator.db", Path(name) / "key") as opened:
-            await as_after_a_night(opened, store, wall() - timedelta(days=1))
-            async with opened.ledger.behind(SELDOM_S if isinstance(loop, VirtualLoop) else AFTER_S):
+            prints = Fingerprinter(f"the key of a night by the seed {seed:09d}".encode())  # the order of a lane hangs on it
+            await as_after_a_night(opened, store, prints, wall() - timedelta(days=1))
+            async with opened.ledger.behind(SELDOM_S if isinstance(loop, VirtualLoop) and factor == 1 else AFTER_S):
                 probe = Probe(
-                    transport=world, ledger=opened.ledger, fingerprinter=opened.keys.fingerprinter, settings=settings, now=wall,
+                    transport=world, ledger=opened.ledger, fingerprinter=prints, settings=settings, now=wall,
                     monotonic=loop.time, sleep=asyncio.sleep, random=Random(seed),
                 )  # fmt: skip
-                yield Platform(opened, store, world, probe, settings)
+                yield Platform(opened, store, world, probe, settings, prints)
 
 
-async def as_after_a_night(opened: Embedded, store: MadeUp, before: datetime) -> None:
+async def as_after_a_night(opened: Embedded, store: MadeUp, prints: Fingerprinter, before: datetime) -> None:
     """A status and an acceptance a day old for each; the vendors were asked about their keys on one of the last seven days."""
-    ledger, prints = opened.ledger, opened.keys.fingerprinter
+    ledger = opened.ledger
     for site in SITES:
         numbers = iter(range(store.numbers[site.host]))
         while batch := list(islice(numbers, _BATCH)):

@@ -61,7 +61,7 @@ class Counted:
     requests: Counter[str] = field(default_factory=Counter)
     logins: list[float] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
-    last_at: float = 0.0
+    first_at: float | None = None
 
     def most_refused(self, window_s: float) -> int:
         """In any window of this length."""
@@ -111,9 +111,9 @@ class Registries:
         site = self._by_host[name]
         counted, now = self.counted[site.host], asyncio.get_running_loop().time
         counted.requests[name] += 1
+        counted.first_at = now() if counted.first_at is None else counted.first_at
         said = self.fault(site, now())
         await asyncio.sleep(self.latency_s + (said if isinstance(said, float) else 0.0))
-        counted.last_at = now()
         if isinstance(said, Failure):
             raise NetworkFault(said)
         login_path = f"/{site.realm.split('/', 3)[3]}"
