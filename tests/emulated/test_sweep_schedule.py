@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tests.cases.rows import case
 from validator.ledger import Ledger, open_embedded
 from validator.ledger.sweeps import Filters
+from validator.sealing import Fingerprinter
+from validator.serving import late_by
 from validator.sweep.base.times import Schedule
 from validator.sweep.schedule import Due, Nightly
 
@@ -151,3 +155,15 @@ async def test_a_sweep_of_one_user_keeps_nobody_waiting(ledger):
     clock.now += timedelta(days=1)
     await ledger.sweeps.begin("of ada", Filters("ada"), "somebody elsewhere", now=clock.now)
     assert await due(one) is Due.BEGIN
+
+
+def test_an_installation_begins_later_by_as_much_each_night_and_each_by_its_own():
+    def late(key: bytes, jitter_s: float) -> timedelta:
+        app: Any = SimpleNamespace(
+            opened=SimpleNamespace(fingerprinter=Fingerprinter(key * 32)), settings=SimpleNamespace(sweep=SimpleNamespace(jitter_s=jitter_s))
+        )
+        return late_by(app)
+
+    assert late(b"a", 300) == late(b"a", 300) != late(b"b", 300)
+    assert all(timedelta(0) <= late(bytes([one]), 300) <= timedelta(seconds=300) for one in range(20))
+    assert late(b"a", 0) == timedelta(0)
