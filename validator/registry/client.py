@@ -154,7 +154,7 @@ class RegistryClient:
         media_type = next(iter(answer.values("content-type")), None)
         if ask.step in (Step.OPINION, Step.DETAIL):
             return self._opinion(ask, answer, seen)
-        if answer.status == 401:
+        if answer.status == 401 or (ask.basic and answer.status == 403):
             seen = replace(seen, demand=self._demand(answer, url, fresh=not seen.authorized, basic=bool(ask.basic)))
         if answer.status != 200 or ask.step in (Step.PING, Step.ELSEWHERE) or ask.basic:
             said = read_error(answer.body, media_type, hide=mask)
@@ -247,12 +247,12 @@ class RegistryClient:
     def _redirect(self, ask: Ask, url: URL, answer: Answer, seen: Exchange) -> Exchange:
         """Where a redirect leads, if it may be followed: registries/README.md 3.2."""
         location = answer.values("location")
-        target = redirect_target(location[0], url) if len(location) == 1 and not holds_secret(location[0]) else None
-        if target is None:
+        if len(location) != 1 or holds_secret(location[0]) or (target := redirect_target(location[0], url)) is None:
             return replace(seen, failure=Failure.UNSAFE_REDIRECT)
         if ask.step not in (Step.LOGIN, Step.SCOPED) and target.scheme == "https" and self._unsafe_literal(target):
             return replace(seen, failure=Failure.UNSAFE_ADDRESS)
-        if ask.hops >= _hops(ask.step) or ask.auth is Auth.REFRESH or not self._may_follow(ask.step, url, target):
+        away = bool(ask.basic) and not target.path.endswith("/v2/")  # whatever answers there, it is no registry's word about a pair
+        if away or ask.hops >= _hops(ask.step) or ask.auth is Auth.REFRESH or not self._may_follow(ask.step, url, target):
             return replace(seen, failure=Failure.UNSAFE_REDIRECT)
         return replace(seen, next_url=target)
 

@@ -137,7 +137,9 @@ _SCOPED: Final = frozenset({Step.SCOPED})
 _LOGIN: Final = frozenset({Step.LOGIN})
 
 UNJUDGED: Final[tuple[Says, ...]] = (
-    Says(row="G3", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGIN, statuses=_at(401), basic_login=True, demands="no basic"),
+    Says(
+        row="G3", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGIN, statuses=_at(401, 403), basic_login=True, demands="no basic"
+    ),
     Says(row="G3 bare", meaning=Meaning.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, steps=_LOGIN, statuses=_at(401), unasked=True, demands="none"),
 )
 """Whoever offers no Basic has not looked at it: a no to everybody who brings one, of any vendor (others.md G3)."""

@@ -78,6 +78,9 @@ async def test_a_no_to_a_basic_login_is_one_where_a_basic_is_asked_for_or_nothin
     _, seen = await sent(Step.LOGIN, 401, *headers, body=b'{"errors": [{"code": "UNAUTHORIZED"}]}', basic="demanded")
     assert (seen.demand.scheme if seen.demand else None) == scheme
     assert read(seen).meaning is (Meaning.REFUSED if scheme in ("basic", None) else Meaning.UNKNOWN)
+    if scheme == "other":
+        _, forbidden = await sent(Step.LOGIN, 403, *headers, body=b'{"errors": [{"code": "DENIED"}]}', basic="demanded")
+        assert read(forbidden).meaning is Meaning.UNKNOWN
     _, elsewhere = await sent(Step.LOGIN, 401, *headers, body=b'{"errors": [{"code": "UNAUTHORIZED"}]}')
     assert read(elsewhere).meaning is Meaning.REFUSED, "a token server looks at the Basic that it gets"
 
@@ -94,6 +97,17 @@ async def test_a_redirect_too_many_is_a_failure(step: Step, hops: int, failure: 
     _, seen = await sent(step, 307, ("location", "/next"), hops=hops)
     assert seen.failure is failure
     assert seen.next_url == (None if failure else URL("https://reg.test/next"))
+
+
+@pytest.mark.parametrize(
+    ("location", "failure"), [("/v2/", None), ("/root/v2/", None), ("/token/", Failure.UNSAFE_REDIRECT), ("/", Failure.UNSAFE_REDIRECT)]
+)
+async def test_a_basic_login_is_led_to_another_ping_alone(location: str, failure: Failure | None) -> None:
+    """A page of maintenance says 200 to everybody: it is no registry that accepts the pair."""
+    _, seen = await sent(Step.LOGIN, 301, ("location", location), basic="demanded")
+    assert seen.failure is failure
+    _, elsewhere = await sent(Step.LOGIN, 301, ("location", location))
+    assert elsewhere.failure is None, "a token server may stand anywhere on its host"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
