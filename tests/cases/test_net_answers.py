@@ -198,7 +198,7 @@ FITTING: Final[dict[str, Script]] = {
     "until the end": Script((scripts.head(200, {"Content-Type": "application/json"}), WHOLE)),
     "in chunks": Script((scripts.head(200, {"Transfer-Encoding": "chunked"}), b"%x\r\n%s\r\n0\r\n\r\n" % (len(WHOLE), WHOLE)), keep=True),
     "identity": reply(200, WHOLE, {"Content-Encoding": "identity"}),
-    "a byte at a time": scripts.drip(WHOLE, every_s=0.001),
+    "a byte at a time": scripts.drip(WHOLE, every_s=0),
     "text": reply(200, WHOLE, {"Content-Type": "text/plain"}),
 }
 
