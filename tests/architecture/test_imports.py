@@ -231,7 +231,7 @@ def test_an_event_outside_the_list_is_seen():
     assert logged(ast.parse(source)) == ["probe_answered", None, "Something broke"]
 
 
-PARTS = 4
+PARTS = 2
 
 
 @pytest.mark.timeout(120)

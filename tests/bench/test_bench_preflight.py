@@ -17,7 +17,7 @@ KEYS = {"cold_ms", "cold_bound_ms", "depth", "requests", "warm_p99_ms", "warm_rp
 @pytest.mark.timeout(180)  # a service starts, beside whatever else runs
 @pytest.mark.parametrize("where", [[], ["--in-process"]], ids=["served", "in process"])
 def test_a_short_run_says_all_that_a_long_one_says(where: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    main([*where, "--rounds", "1", "--rps", "20", "--seconds", "0.5", "--identical", "50", "--deadline", "3", "--requests", "100", "--settles", "5"])
+    main([*where, "--rounds", "1", "--rps", "20", "--seconds", "0.5", "--identical", "50", "--deadline", "2", "--requests", "100", "--settles", "1"])
     said = capsys.readouterr().out
     found = json.loads(said.splitlines()[-1])
     assert found.keys() >= KEYS

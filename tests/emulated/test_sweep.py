@@ -147,7 +147,7 @@ async def test_a_dry_run_sends_nothing(cli: Cli) -> None:
 
 
 async def test_many_deaths_at_once_are_the_registrys_illness(cli: Cli) -> None:
-    cli.pace = {**QUICK, "refused": {60: 1000}}
+    cli.pace = {**QUICK, "per_second": 1000, "refused": {60: 1000}}
     cli.more = {"sweep": {"fresh_s": 0}}
     async with Scripted({"L!": tok()}) as registry:
         # every pair is accepted first, so the control has to be told apart by its name

@@ -12,12 +12,14 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import islice
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from sqlalchemy import Connection, Dialect, Engine, RootTransaction
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 Made = TypeVar("Made")
+SCRUB_MS: Final = 250
+"""So long an emptying of the log waits for readers: nobody's command stands still for it."""
 
 
 class Fetching(sqlite3.Cursor):
@@ -134,15 +136,22 @@ class OneThread:
         return await self._pragma("data_version")
 
     async def scrub(self) -> None:
-        """Empty the write-ahead log into the file."""
-        await self._pragma("wal_checkpoint(TRUNCATE)")
+        """Empty the write-ahead log into the file, unless another goes on reading it: the next to scrub, or the last to close, does it then."""
+        await self._pragma("wal_checkpoint(TRUNCATE)", patience_ms=SCRUB_MS)
 
-    async def _pragma(self, text: str) -> object:
-        """What it says, outside of any transaction."""
+    async def _pragma(self, text: str, *, patience_ms: int | None = None) -> object:
+        """What it says, outside of any transaction; others in the way are waited for as ever, or for so long."""
 
         def ask() -> object:
             driver: Any = self.connected().connection.driver_connection
-            return id(driver), driver.execute(f"PRAGMA {text}").fetchone()
+            if patience_ms is None:
+                return id(driver), driver.execute(f"PRAGMA {text}").fetchone()
+            [as_ever] = driver.execute("PRAGMA busy_timeout").fetchone()
+            driver.execute(f"PRAGMA busy_timeout={patience_ms}")
+            try:
+                return id(driver), driver.execute(f"PRAGMA {text}").fetchone()
+            finally:
+                driver.execute(f"PRAGMA busy_timeout={as_ever}")
 
         async with self._turn:
             return await self.hop(ask)
