@@ -7,6 +7,7 @@ import fcntl
 import os
 import sqlite3
 import stat
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from sqlalchemy import text
 
 from validator.errors import ConfigError, StoreError, StoreLost
 from validator.ledger.base.tables import HEAD, SIGNS
-from validator.ledger.engine import Unwritable, database_path, open_database
+from validator.ledger.engine import BUSY_MS, Unwritable, database_path, open_database
 
 
 def test_the_stores_setting_names_a_file(tmp_path, monkeypatch):
@@ -253,3 +254,23 @@ async def test_an_ephemeral_database_is_the_same_but_not_durable_and_gone_afterw
 async def test_a_name_that_is_no_utf8_is_one_sentence(embedded):
     with pytest.raises(StoreError, match="is not UTF-8 text"):
         await embedded.ledger.illness.add("nvcr\udcff", "timeout", now=_at())
+
+
+async def test_the_log_is_emptied_but_no_reader_is_waited_for_and_the_next_time_it_is(tmp_path):
+    path = tmp_path / "v.db"
+
+    def logged() -> int:
+        return Path(f"{path}-wal").stat().st_size
+
+    async with open_database(path) as database:
+        with closing(sqlite3.connect(path)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM signs").fetchone()
+            await database.write(lambda c: c.exec_driver_sql("DELETE FROM signs"))
+            began = time.monotonic()
+            await database.scrub()
+            assert time.monotonic() - began < BUSY_MS / 1000, "as long as a writer is waited for"
+            assert logged() > 0
+        await database.scrub()
+        assert logged() == 0
+        assert (await database.write(lambda c: c.exec_driver_sql("PRAGMA busy_timeout"))).scalar() == BUSY_MS
