@@ -122,6 +122,7 @@ WITHIN = {
         "view",
     ],
     "doctor": ["nights", "store", "server"],
+    "sweep": ["lane", "lanes", "ending"],
 }
 """Inside these packages some modules build on one another, in this order alone."""
 

@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from validator.credential import Credential, parse_scope
 from validator.ledger import Embedded, open_embedded
+from validator.ledger.base.sweeping import QUEUES
 from validator.ledger.base.tables import HEAD
 from validator.ledger.budgets import BudgetClass, Reservation
 from validator.ledger.controls import AnonymousResult, ControlKey, ControlResult
@@ -76,6 +77,8 @@ async def fill(embedded: Embedded) -> None:
     await ledger.alerts.raise_("lane_quarantined", "nvcr.io", {"died": 30}, now=NOW)
     sweep = await ledger.sweeps.begin("kept", Filters(), "nobody", now=NOW)
     await ledger.sweeps.put_lanes(LaneRow(sweep="kept", host="nvcr.io", credentials=1))
+    await ledger.sub_lanes.split("kept", "nvcr.io", 2)
+    await embedded.database.write_in_one(lambda connection: connection.execute(QUEUES.insert().values(name="kept", version="3.10.0")))
     plan = PlanRow(sweep=sweep.id, user="ann", name="ngc", host="nvcr.io", path="acme", row=stored.row, fingerprint=fingerprint)
     await ledger.plans.add([plan])
     await ledger.lanes.take("nvcr.io", "nobody", now=NOW)

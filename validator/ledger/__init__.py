@@ -29,9 +29,11 @@ from validator.ledger.lanes import Lanes
 from validator.ledger.notices import Notices
 from validator.ledger.plans import Plans
 from validator.ledger.postgres import open_on_server
+from validator.ledger.queues import Queues
 from validator.ledger.schedules import Schedules
 from validator.ledger.slots import Slots
 from validator.ledger.statuses import Statuses
+from validator.ledger.sub_lanes import SubLanes
 from validator.ledger.sweeps import Sweeps
 from validator.ledger.tokens import Tokens
 from validator.ledger.users import Users
@@ -64,7 +66,9 @@ class Ledger:
         self.sweeps = Sweeps(database)
         self.plans = Plans(database)
         self.lanes = Lanes(database)
+        self.sub_lanes = SubLanes(database)
         self.schedules = Schedules(database)
+        self.queues = Queues(database)
         self.tokens = Tokens(database)
         self.slots = Slots(database)
 

@@ -55,14 +55,20 @@ class Lanes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def take(self, host: str, owner: str, *, now: datetime) -> Hold | HeldBy:
-        """Hold `host`'s lane, if nobody does; its own holder takes it anew."""
+    async def take(self, host: str, owner: str, *, now: datetime, after: str = "") -> Hold | HeldBy:
+        """Hold `host`'s lane, if nobody does; its own holder takes it anew, and whoever comes `after` the one that has it."""
+        return await self._take(host, owner, now, after, anew=True)
 
+    async def join(self, host: str, owner: str, *, now: datetime) -> Hold | HeldBy:
+        """Hold it together with all who hold it by this name: with one epoch, so that none of them fences the others."""
+        return await self._take(host, owner, now, "", anew=False)
+
+    async def _take(self, host: str, owner: str, now: datetime, after: str, *, anew: bool) -> Hold | HeldBy:
         async def work(connection: AsyncConnection) -> Hold | HeldBy:
             row = (await connection.execute(select(LANES).where(_L.host == host).with_for_update())).one_or_none()
-            if row is not None and row.owner not in ("", owner) and row.expires_at > now and not has_ended(row.owner):
+            if row is not None and row.owner not in ("", owner, after) and row.expires_at > now and not has_ended(row.owner):
                 return HeldBy(row.owner, row.expires_at)
-            epoch = 1 if row is None else row.epoch + 1
+            epoch = 1 if row is None else row.epoch + (anew or row.owner != owner)
             values = {"host": host, "owner": owner, "epoch": epoch, "expires_at": now + HELD_FOR}
             kept = {"quarantined_at": None, "evidence": None} if row is None else {"quarantined_at": row.quarantined_at, "evidence": row.evidence}
             await upsert(connection, LANES, values | kept)

@@ -76,6 +76,11 @@ _FIELDS: Final = tuple(field.name for field in fields(PlanRow))
 _KEY: Final = ("sweep", "user", "name")
 
 
+Share = tuple[int, int]
+"""Which part of a lane's secrets, of how many parts: each secret is in one, with all that hold it."""
+WHOLE: Final[Share] = (0, 1)
+
+
 def place_of(sweep: str, fingerprint: str, rank: int) -> int:
     """Where a secret stands in its lane: shuffled, the same each time, behind all of a smaller rank (0 to 7)."""
     shuffled = int.from_bytes(hashlib.blake2b(fingerprint.encode(), key=sweep.encode()[:64], digest_size=8).digest(), "big")
@@ -132,20 +137,23 @@ class Plans:
         if rows:
             await self._database.write_in_one(work)
 
-    async def waiting(self, sweep: str, host: str, after: int, before: int, *, limit: int) -> list[PlanRow]:
+    async def waiting(self, sweep: str, host: str, after: int, before: int, *, limit: int, share: Share = WHOLE) -> list[PlanRow]:
         """The next rows that were never asked, `after` < place < `before`, whole secrets: all members of the last one are there."""
-        mine = and_(_R.sweep == sweep, _R.host == host, _R.phase == Phase.WAITING, _R.due_at.is_(None))
+        mine = and_(_R.sweep == sweep, _R.host == host, _R.phase == Phase.WAITING, _R.due_at.is_(None), *_of(share))
         return await self._secrets(mine, and_(_R.place > after, _R.place < before), (_R.place, _R.user, _R.name), limit)
 
-    async def due(self, sweep: str, host: str, phase: Phase, after: int, before: int, *, now: datetime, limit: int) -> list[PlanRow]:
+    async def due(
+        self, sweep: str, host: str, phase: Phase, after: int, before: int, *, now: datetime, limit: int, share: Share = WHOLE
+    ) -> list[PlanRow]:  # fmt: skip
         """The rows of this phase whose time has come, `after` < place < `before`, whole secrets, the earliest first."""
-        mine = and_(_R.sweep == sweep, _R.host == host, _R.phase == phase)
+        mine = and_(_R.sweep == sweep, _R.host == host, _R.phase == phase, *_of(share))
         which = and_(_R.due_at <= now, _R.place > after, _R.place < before)
         return await self._secrets(mine, which, (_R.due_at, _R.place, _R.user, _R.name), limit)
 
-    async def next_due(self, sweep: str, host: str, phase: Phase, after: int, before: int) -> datetime | None:
+    async def next_due(self, sweep: str, host: str, phase: Phase, after: int, before: int, *, share: Share = WHOLE) -> datetime | None:
         """When the first of this phase is due, `after` < place < `before`; None if none is."""
-        mine = (_R.sweep == sweep, _R.host == host, _R.phase == phase, _R.due_at.is_not(None), _R.place > after, _R.place < before)
+        which = (_R.phase == phase, _R.due_at.is_not(None), _R.place > after, _R.place < before)
+        mine = (_R.sweep == sweep, _R.host == host, *which, *_of(share))
         query = select(func.min(_R.due_at, type_=_R.due_at.type)).where(*mine)
 
         def work(connection: Connection) -> datetime | None:
@@ -258,6 +266,11 @@ _CHANGES: Final = tuple(name for name in _FIELDS if name not in _KEY)
 _UPDATE: Final = (
     update(SWEEP_ROWS).where(*(_R[name] == bindparam(f"of_{name}") for name in _KEY)).values({name: bindparam(f"new_{name}") for name in _CHANGES})
 )
+
+
+def _of(share: Share) -> tuple[ColumnElement[bool], ...]:
+    part, parts = share
+    return () if parts == 1 else (_R.place % parts == part,)
 
 
 def _added(dialect: str) -> Any:

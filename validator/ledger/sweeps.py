@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.database import Database
 from validator.ledger.base.processes import HELD_FOR, has_ended
-from validator.ledger.base.sweeping import SWEEP_LANES, SWEEP_ROWS, SWEEPS
+from validator.ledger.base.sweeping import SUB_LANES, SWEEP_LANES, SWEEP_ROWS, SWEEPS
 from validator.ledger.base.tables import upsert
 
 GOES_ON_FOR: Final = timedelta(hours=24)
@@ -69,9 +69,16 @@ class LaneRow:
     quarantined: bool = False
     waiting_until: datetime | None = None
     finished_at: datetime | None = None
+    failed_at: datetime | None = None
+
+    @property
+    def over(self) -> bool:
+        """True if nothing more is done for it in its sweep."""
+        return self.finished_at is not None or self.failed_at is not None
 
 
 _LANE_FIELDS: Final = tuple(field.name for field in fields(LaneRow))
+_LANE_COUNTS: Final = ("credentials", "done", "probes", "requests", "refused_logins", "asked", "fell")
 
 
 class Sweeps:
@@ -133,6 +140,12 @@ class Sweeps:
         found = await self._select(_S.id == name)
         return found[0] if found else None
 
+    async def of_owner(self, owner: str, *, now: datetime) -> SweepRow | None:
+        """The latest that `owner` leads, or led last, and that is not over; who beats it leads it on."""
+        mine = and_(_S.owner == owner, _S.finished_at.is_(None), _S.stopped_at.is_(None), _S.started_at > now - GOES_ON_FOR)
+        found = await self._select(mine, limit=1)
+        return found[0] if found else None
+
     async def newest(self, limit: int = 100) -> tuple[SweepRow, ...]:
         """The last sweeps, the newest first."""
         return await self._select(limit=limit)
@@ -150,6 +163,16 @@ class Sweeps:
 
         if rows:
             await self._database.write(work)
+
+    async def fail_lane(self, sweep: str, host: str, *, now: datetime) -> None:
+        """A fault of ours ended this lane: what is left of it is left."""
+        values = {"sweep": sweep, "host": host, **dict.fromkeys(_LANE_COUNTS, 0), "quarantined": False, "failed_at": now}
+        row = dict.fromkeys(_LANE_FIELDS) | values
+
+        async def work(connection: AsyncConnection) -> None:
+            await upsert(connection, SWEEP_LANES, row, lambda new: {"failed_at": new["failed_at"]})
+
+        await self._database.write(work)
 
     async def lanes(self, sweep: str) -> tuple[LaneRow, ...]:
         """The lanes of a sweep, by host."""
@@ -180,6 +203,7 @@ class Sweeps:
                 await connection.execute(delete(SWEEP_ROWS).where(SWEEP_ROWS.c.sweep.in_(part)))
             for part in _parts(gone):
                 await connection.execute(delete(SWEEP_LANES).where(_L.sweep.in_(part)))
+                await connection.execute(delete(SUB_LANES).where(SUB_LANES.c.sweep.in_(part)))
                 await connection.execute(delete(SWEEPS).where(_S.id.in_(part)))
             return len(gone)
 

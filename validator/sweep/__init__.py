@@ -9,32 +9,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import aclosing, suppress
-from contextvars import ContextVar
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Final
 
 from validator.credential import Credential, Host
-from validator.errors import StoreError, StoreLost, UsageError, ValidatorError
-from validator.evidence import Exchange
+from validator.errors import StoreError, StoreLost, UsageError
 from validator.ledger import Ledger
 from validator.ledger.base.processes import this_process
 from validator.ledger.lanes import Hold
-from validator.ledger.plans import UNREADABLE, Phase
+from validator.ledger.plans import Phase
 from validator.ledger.sweeps import Filters, SweepRow
 from validator.probe import Probe
 from validator.probe.reach import settings_of
 from validator.status import State
 from validator.stores.base import CredentialStore
 from validator.sweep.base import LaneReport, Report, Told, logged
-from validator.sweep.base.belief import Belief
-from validator.sweep.base.book import SHOWN, Book, Superseded, Track
-from validator.sweep.base.canary import CanaryWatch, canary_of
-from validator.sweep.base.guard import NIGHTS, Night
-from validator.sweep.base.opening import Opener
-from validator.sweep.base.queue import Queue, given_proofs
+from validator.sweep.base.book import Book, Superseded
+from validator.sweep.base.queue import given_proofs
+from validator.sweep.ending import alert_of, alert_of_book, alert_of_rows, trim
 from validator.sweep.lane import Lane
+from validator.sweep.lanes import canary_at, counting, guarded, lane_of, side_by_side
 from validator.sweep.planning import Expected, expected, planned
 from validator.telling import Alert, Teller
 from validator.verdict import Reason
@@ -43,11 +38,6 @@ __all__ = ["Expected", "LaneReport", "Report", "Sweep"]
 
 ASK_AGAIN_S: Final = 1.0
 """So often a lane that another sweep holds is looked at."""
-_counting: ContextVar[LaneReport | None] = ContextVar("counting", default=None)
-
-
-class _Stopped(Exception):
-    """Ends the lanes from inside their task group."""
 
 
 @dataclass(slots=True)
@@ -81,7 +71,7 @@ class Sweep:
         canaries = await self._canaries(registry)
         if release and (registry is None or not await self.ledger.lanes.quarantined(registry)):
             raise UsageError(f"{registry} is not in quarantine; see `validator sweep` for the lanes that are.")
-        probe = self._counting_probe()
+        probe = counting(self.probe)
         sweep = await self.ledger.sweeps.begin(self.name, Filters(user, registry, release), self.owner, now=self.probe.now())
         self.begun(sweep.id)
         report = Report(sweep.id, sweep.started_at, resumed=sweep.id != self.name)
@@ -93,7 +83,7 @@ class Sweep:
                 await self.ledger.lanes.release(registry)
                 await self.teller.end_alert(Alert.QUARANTINED, registry)
             report.lanes = [lane.report for lane in lanes]
-            await self._side_by_side(lanes, book)
+            await side_by_side(lanes, book, self._stopping, lambda lane: guarded(lane, self.teller, self._one))
             report.stopped = self._stopping.is_set() or any(lane.track.lost for lane in lanes)
             await self._end(report, sweep, lanes, book)
         except BaseException:
@@ -113,25 +103,8 @@ class Sweep:
             if name != "*" and registry in (None, name):
                 host = Host(name)
                 given_proofs(host, settings_of(self.probe.settings, host).proof)
-                found[host] = await self._canary(host)
+                found[host] = await canary_at(self.probe, host)
         return found
-
-    async def _canary(self, host: Host) -> Credential | None:
-        said = settings_of(self.probe.settings, host)
-        return await asyncio.to_thread(canary_of, host, said.canary if not said.disabled else None)
-
-    def _counting_probe(self) -> Probe:
-        """The same probe, whose exchanges are counted for the lane that makes them."""
-        also = self.probe.on_exchange
-
-        def count(host: str, exchange: Exchange) -> None:
-            lane = _counting.get()
-            if lane is not None:
-                lane.count(exchange)
-            if also is not None:
-                also(host, exchange)
-
-        return self.probe.beside(on_exchange=count)
 
     async def _lanes(
         self, probe: Probe, sweep: SweepRow, book: Book, canaries: dict[Host, Credential | None], *, wait: bool
@@ -155,66 +128,24 @@ class Sweep:
             report.suspects += count if phase is Phase.HELD else 0
             if host in before:
                 report.go_on_from(before[host])
-        return [await self._lane(probe, sweep, book, report, canaries, wait=wait) for report in reports.values()]
+        lanes = []
+        for host, report in reports.items():
+            canary = canaries[host] if host in canaries else await canary_at(probe, host)
+            lanes.append(await lane_of(probe, book, report, canary, wait=wait))
+        return lanes
 
-    async def _lane(
-        self, probe: Probe, sweep: SweepRow, book: Book, report: LaneReport, canaries: dict[Host, Credential | None], *, wait: bool
-    ) -> Lane:  # fmt: skip
-        host = report.registry
-        canary = canaries[host] if host in canaries else await self._canary(host)
-        track = book.tracks[host] = Track(report)
-        queue = Queue(probe, sweep.id, host, lambda: book.written)
-        nights = [Night(night.asked, night.fell) for night in await self.ledger.sweeps.nights(host, limit=NIGHTS)]
-        watch = CanaryWatch(probe, host, sweep.started_at, canary)
-        belief = Belief(probe, book, track, queue, watch, nights, sweep.filters.released)
-        return Lane(probe, book, track, queue, Opener(probe, book, track, queue, sweep.started_at), belief, wait)
-
-    async def _side_by_side(self, lanes: Sequence[Lane], book: Book) -> None:
-        """Every lane in a task of its own, until all are through or `stop` is called."""
-
-        async def watch() -> None:
-            await self._stopping.wait()
-            raise _Stopped
-
-        try:
-            async with asyncio.TaskGroup() as outer:
-                others = [outer.create_task(watch()), outer.create_task(book.run())]
-                async with asyncio.TaskGroup() as tasks:
-                    for lane in lanes:
-                        if not lane.report.finished:
-                            tasks.create_task(self._guarded(lane))
-                for other in others:
-                    other.cancel()
-        except* _Stopped:
-            pass
-        except* Superseded:
-            for lane in lanes:
-                lane.track.lost = True
-
-    async def _guarded(self, lane: Lane) -> None:
-        """A fault of ours in one lane takes no other lane with it: it is told, and the lane's rest is left over."""
-        _counting.set(lane.report)
-        try:
-            hold = lane.track.hold = await self._hold(lane)
-            if hold is None:
-                host, now = lane.report.registry, self.probe.now()
-                lane.report.done += await self.ledger.plans.leave(lane.queue.sweep, host, Reason.BUDGET_SPENT, at=now)
-                return
-            logged.lane_began(lane.queue.sweep, lane.report)
-            await lane.run()
-            logged.lane_ended(lane.queue.sweep, lane.report)
-            lane.track.hold = None  # from here on it is not renewed
-            await self.ledger.lanes.leave(hold)
-        except ValidatorError:
-            raise
-        except Exception as error:
-            if isinstance(error, Superseded) or (isinstance(error, BaseExceptionGroup) and error.subgroup(Superseded) is not None):
-                lane.track.lost = True
-                return
-            if isinstance(error, BaseExceptionGroup) and error.subgroup(ValidatorError) is not None:
-                raise
-            text = f"a fault of our own ({type(error).__name__}) ended this registry's lane; please report it."
-            await self.teller.alert(Alert.FAULT, lane.report.registry, text)
+    async def _one(self, lane: Lane) -> None:
+        """A lane, when nobody else sweeps it."""
+        hold = lane.track.hold = await self._hold(lane)
+        if hold is None:
+            host, now = lane.report.registry, self.probe.now()
+            lane.report.done += await self.ledger.plans.leave(lane.queue.sweep, host, Reason.BUDGET_SPENT, at=now)
+            return
+        logged.lane_began(lane.queue.sweep, lane.report)
+        await lane.run()
+        logged.lane_ended(lane.queue.sweep, lane.report)
+        lane.track.hold = None  # from here on it is not renewed
+        await self.ledger.lanes.leave(hold)
 
     async def _hold(self, lane: Lane) -> Hold | None:
         """The lane, when nobody else sweeps it; None if that is not waited for."""
@@ -238,7 +169,10 @@ class Sweep:
         for lane in lanes:
             if lane.track.hold is not None:
                 await self.ledger.lanes.leave(lane.track.hold)
-        await self._alert(sweep, lanes, book)
+        for lane in lanes:
+            await alert_of(self.teller, lane)
+        await alert_of_book(self.teller, book, self.probe.now())
+        await alert_of_rows(self.teller, self.ledger, self.store, sweep)
         if report.stopped:
             await self.ledger.sweeps.stop(sweep, now=self.probe.now())
         else:
@@ -250,42 +184,7 @@ class Sweep:
         if not report.stopped:
             told = {name: getattr(report.notices, name) for name in ("sent", "maybe_sent", "failed", "undeliverable")}
             await self.ledger.sweeps.finish(sweep, now=report.finished_at, notices=told)
-            await self._trim(sweep, report.finished_at)
-
-    async def _trim(self, sweep: SweepRow, now: datetime) -> None:
-        """Forget what is older than it is kept."""
-        before = now - timedelta(days=self.probe.settings.sweep.keep_days)
-        await self.ledger.sweeps.trim(before, newest=sweep.id)
-        await self.ledger.history.trim(before)
-        await self.ledger.notices.trim(before)
-        await self.ledger.alerts.trim(before)
-
-    async def _alert(self, sweep: SweepRow, lanes: Sequence[Lane], book: Book) -> None:
-        """What the operator is to know of each lane, and what is over."""
-        alert = self.teller.alert
-        for lane in lanes:
-            host, canary = lane.report.registry, lane.belief.canary
-            if canary.died:
-                await alert(Alert.CANARY, host, "canary dead: refused twice while others are accepted; it is left out, replace it.")
-            elif canary.failed_at is not None:
-                await alert(Alert.CANARY, host, "the canary was refused; is the registry well, is the canary's secret right?")
-            elif lane.report.quarantined:
-                told = f"{lane.belief.why}; their statuses stay, and nobody was told. Look at the registry, then: validator sweep --release {host}"
-                await alert(Alert.QUARANTINED, host, told)
-            if lane.belief.let_go:
-                await self.teller.end_alert(Alert.QUARANTINED, host)
-        for host, (count, names) in book.silent.items():
-            text = f"{count} of its credentials could not be judged for seven nights: {', '.join(names)}{' …' if count > len(names) else ''}."
-            await alert(Alert.LONG_UNKNOWN, f"{host} {self.probe.now():%Y-%m-%d}", text)
-        async with aclosing(self.ledger.plans.rows(sweep.id, UNREADABLE)) as rows:
-            unreadable = [f"{row.user} {row.name}" async for row in rows]
-        perhaps = "." if self.store.read_only else "; is this the right master key?"
-        for subject in unreadable[:SHOWN]:
-            await alert(Alert.UNREADABLE, subject, f"its stored row cannot be read{perhaps}")
-        if len(unreadable) > SHOWN:
-            await alert(Alert.UNREADABLE, "", f"{len(unreadable)} stored rows cannot be read{perhaps}")
-        for host in book.anyone:
-            await alert(Alert.ANYONE, host, "it refused made-up secrets, and accepts them now; nothing can be proven there.")
+            await trim(self.ledger, sweep, report.finished_at, self.probe.settings.sweep.keep_days)
 
 
 _BAD: Final = (State.DEAD, State.IMPAIRED)

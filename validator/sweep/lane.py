@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from validator.credential import Credential
-from validator.ledger.plans import Phase
+from validator.ledger.plans import WHOLE, Phase
 from validator.probe import Probe
 from validator.probe.reach import provider_of
 from validator.providers import Provider
@@ -39,7 +39,11 @@ MANY_REFUSED: Final = 3
 
 @dataclass(slots=True)
 class Lane:
-    """Sweeps the secrets of one host. `wait` False leaves suspects and a spent budget to the next sweep."""
+    """Sweeps the secrets of one host. `wait` False leaves suspects and a spent budget to the next sweep.
+
+    A part of a lane (the track's share) asks what can be asked now, and leaves all that waits to the whole lane, which comes after
+    its parts: only the whole can tell a registry's illness from deaths.
+    """
 
     probe: Probe
     book: Book
@@ -78,6 +82,8 @@ class Lane:
                 while (found := await self._next()) is not None:
                     self._busy += 1
                     asks.create_task(self._one(*found))
+            if self._is_part:
+                break
             await self._leave_rest()
             await self.belief.settle(self._wait_until, banned=self._closed is Reason.ADDRESS_BANNED)
             self.queue.anew()
@@ -94,7 +100,11 @@ class Lane:
         if per_day is None:
             return None
         others = await self.probe.ledger.sweeps.requests_since(self.report.registry, self.probe.now() - DAY) - self.report.requests
-        return max(0, per_day - others)
+        return max(0, per_day - others) // self.track.share[1]
+
+    @property
+    def _is_part(self) -> bool:
+        return self.track.share != WHOLE
 
     async def _one(self, shared: Shared, credential: Credential) -> None:
         try:
@@ -138,6 +148,8 @@ class Lane:
         if taken := await self.queue.take(confirming=self._confirms()):
             self._ready.extend(await self.opener.open(taken))
             return True
+        if self._is_part:
+            return False
         mass = self.belief.is_mass()
         if self.wait and mass and not self._confirms():
             if await self.belief.is_over():
@@ -161,7 +173,7 @@ class Lane:
 
     def _confirms(self) -> bool:
         """Whether suspects are asked again now; of a lane that looks ill a few alone."""
-        return self.wait and (self._looked < LOOKS or not self.belief.is_mass())
+        return self.wait and not self._is_part and (self._looked < LOOKS or not self.belief.is_mass())
 
     async def _ask(self, shared: Shared, credential: Credential) -> None:
         """One conversation; what speaks against the secret waits."""
@@ -182,7 +194,7 @@ class Lane:
         self._looked = self._looked + (bool(shared.words) and heard.against) if self.belief.is_mass() else 0
         await self._take_down(shared, heard)
         self.queue.answered(shared)
-        if self.report.fell >= MANY_REFUSED and not self._watched:
+        if self.track.fell >= MANY_REFUSED and not self._watched:
             self._watched = True
             await self._watch()
 
@@ -230,7 +242,7 @@ class Lane:
             self.report.done += await self.probe.ledger.plans.leave(self.queue.sweep, self.report.registry, reason, at=now)
 
     def _pace_of(self, provider: Provider) -> None:
-        self._in_flight = provider.pace.in_flight
+        self._in_flight = max(1, provider.pace.in_flight // self.track.share[1])
         self.track.confirm_after_s = provider.pace.confirm_after_s
 
     async def _watch(self) -> None:

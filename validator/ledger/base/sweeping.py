@@ -30,10 +30,21 @@ SWEEP_LANES: Final = Table(
     *(Column(name, Text, primary_key=True) for name in ("sweep", "host")),
     *(Column(name, Integer, nullable=False) for name in ("credentials", "done", "probes", "requests", "refused_logins", "asked", "fell")),
     Column("quarantined", Boolean, nullable=False),
-    *(Column(name, UtcDateTime) for name in ("waiting_until", "finished_at")),
+    *(Column(name, UtcDateTime) for name in ("waiting_until", "finished_at", "failed_at")),
     Index(None, "host", "finished_at"),
 )
-"""What a sweep did at one registry; `asked` and `fell` are the guard's: formerly valid secrets heard of, and spoken against."""
+"""What a sweep did at one registry; `asked` and `fell` are the guard's: formerly valid secrets heard of, and spoken against.
+`failed_at`: a fault of ours ended it."""
+
+SUB_LANES: Final = Table(
+    "sub_lanes",
+    METADATA,
+    *(Column(name, Text, primary_key=True) for name in ("sweep", "host")),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    *(Column(name, Integer, nullable=False) for name in ("parts", "done", "probes", "requests", "refused_logins", "asked", "fell")),
+    Column("finished_at", UtcDateTime),
+)
+"""One of the `parts` of a lane that several workers sweep at once, and what it did; the whole lane's numbers are their sum."""
 
 SWEEP_ROWS: Final = Table(
     "sweep_rows",
@@ -67,3 +78,6 @@ LANES: Final = Table(
 
 SCHEDULES: Final = Table("schedules", METADATA, Column("name", Text, primary_key=True), Column("due_at", UtcDateTime, nullable=False))
 """The latest instant at which each schedule was due and somebody took it."""
+
+QUEUES: Final = Table("queues", METADATA, Column("name", Text, primary_key=True), Column("version", Text, nullable=False))
+"""Of which version the tables of a queue are that another program made beside ours."""

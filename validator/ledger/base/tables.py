@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import ColumnElement, case
 
-HEAD: Final = "0005"
+HEAD: Final = "0006"
 """The newest revision of `migrations/`; a test holds it true. A database at it is opened without Alembic (360 ms)."""
 
 

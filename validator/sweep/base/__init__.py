@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from validator.credential import Host, RegistryScope
 from validator.evidence import Exchange, Failure, Step
-from validator.ledger.plans import PlanRow
+from validator.ledger.plans import PlanRow, Share
 from validator.ledger.statuses import StatusKey
+from validator.ledger.sub_lanes import SubLane
 from validator.ledger.sweeps import LaneRow
 from validator.protocol.reference import Reference
 from validator.sealing import Fingerprint
@@ -175,10 +176,22 @@ class LaneReport:
             finished_at=self.finished_at,
         )  # fmt: skip
 
+    def part(self, sweep: str, share: Share) -> SubLane:
+        """As the ledger keeps the numbers of a part of it."""
+        return SubLane(
+            sweep=sweep, host=self.registry, part=share[0], parts=share[1], done=self.done, probes=self.probes, requests=self.requests,
+            refused_logins=self.refused_logins, asked=self.asked, fell=self.fell, finished_at=self.finished_at,
+        )  # fmt: skip
+
     def go_on_from(self, kept: LaneRow) -> None:
         """Take over what an earlier process of the same sweep had counted."""
         self.probes, self.requests, self.refused_logins = kept.probes, kept.requests, kept.refused_logins
         self.asked, self.fell, self.quarantined, self.finished_at = kept.asked, kept.fell, kept.quarantined, kept.finished_at
+
+    def go_on_from_part(self, kept: SubLane) -> None:
+        """The same of a part of a lane."""
+        self.done, self.probes, self.requests, self.refused_logins = kept.done, kept.probes, kept.requests, kept.refused_logins
+        self.asked, self.fell, self.finished_at = kept.asked, kept.fell, kept.finished_at
 
 
 @dataclass(slots=True)

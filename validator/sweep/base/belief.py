@@ -57,14 +57,14 @@ class Belief:
     def judged(self) -> Judged:
         """What the guard makes of the lane so far."""
         found = self._judged
-        if found is None or (found.asked, found.fell) != (self.report.asked, self.report.fell):
+        if found is None or (found.asked, found.fell) != (self.track.asked, self.track.fell):
             least = self.probe.settings.sweep.quarantine_min
-            found = self._judged = judge(Night(self.report.asked, self.report.fell), self.history, least=least)
+            found = self._judged = judge(Night(self.track.asked, self.track.fell), self.history, least=least)
         return found
 
     def is_mass(self) -> bool:
         """True if more deaths were heard of than the lane's history makes likely, and nobody has let them go."""
-        return not self.released and self.report.fell >= self.probe.settings.sweep.quarantine_min and self.judged().mass
+        return not self.released and self.track.fell >= self.probe.settings.sweep.quarantine_min and self.judged().mass
 
     async def is_known(self) -> bool:
         """True if an earlier sweep put this lane into quarantine: what its canary denies twice is believed."""

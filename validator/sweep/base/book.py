@@ -18,7 +18,7 @@ from validator.credential import Host
 from validator.ledger import Ledger
 from validator.ledger.history import Event, change_of
 from validator.ledger.lanes import Hold
-from validator.ledger.plans import Phase, PlanRow, place_of
+from validator.ledger.plans import WHOLE, Phase, PlanRow, Share, place_of
 from validator.ledger.statuses import StatusKey, StatusRow, row_of, standing_of
 from validator.ledger.sweeps import SweepRow
 from validator.sealing import Fingerprint
@@ -45,12 +45,31 @@ class Superseded(Exception):
 
 @dataclass(slots=True)
 class Track:
-    """One lane as the book knows it: its numbers, and by what it is held."""
+    """One lane as the book knows it: its numbers, and by what it is held. Of a part of a lane (`share`), `hold` is the part's own,
+    `with_others` the whole lane's, and `beside` what the other parts asked and what fell there."""
 
     report: LaneReport
+    share: Share = WHOLE
     hold: Hold | None = None
+    with_others: Hold | None = None
     lost: bool = False
     confirm_after_s: float = 600.0
+    beside: tuple[int, int] = (0, 0)
+
+    @property
+    def asked(self) -> int:
+        """Formerly valid secrets of the whole lane that were heard of."""
+        return self.report.asked + self.beside[0]
+
+    @property
+    def fell(self) -> int:
+        """Those of them that something was said against."""
+        return self.report.fell + self.beside[1]
+
+    @property
+    def holds(self) -> tuple[Hold, ...]:
+        """All that is to be renewed."""
+        return tuple(hold for hold in (self.hold, self.with_others) if hold is not None)
 
     @property
     def margin(self) -> timedelta:
@@ -173,7 +192,8 @@ class Book:
         if not await parts.sweeps.beat(self.sweep, now=now):
             raise Superseded
         for track in self.tracks.values():
-            track.lost = track.lost or (track.hold is not None and not await parts.lanes.renew(track.hold, now=now))
+            for hold in track.holds:
+                track.lost = track.lost or not await parts.lanes.renew(hold, now=now)
         mine = [entry for entry in entries if not entry.track.lost]
         prints = dict.fromkeys(entry.shared.fingerprint for entry in mine if entry.words)
         known: dict[StatusKey, StatusRow] = {row.key: row for row in await parts.statuses.by_fingerprint(*prints)}
@@ -187,7 +207,11 @@ class Book:
         await parts.history.add(*made.events)
         await parts.plans.put(made.rows)
         await parts.plans.drop(made.gone)
-        await parts.sweeps.put_lanes(*(track.report.row(self.sweep.id) for track in self.tracks.values() if not track.lost))
+        tracks = [track for track in self.tracks.values() if not track.lost]
+        await parts.sweeps.put_lanes(*(track.report.row(self.sweep.id) for track in tracks if track.share == WHOLE))
+        beside = await parts.sub_lanes.put(*(track.report.part(self.sweep.id, track.share) for track in tracks if track.share != WHOLE))
+        for track in tracks:
+            track.beside = beside.get(track.report.registry, track.beside)
         return made
 
     def _stands(self, shared: Shared, member: Member, standing: Mapping[Place, Outline], made: _Written) -> bool:

@@ -14,7 +14,7 @@ from typing import Final
 from validator.credential import Host, RegistryScope
 from validator.errors import ConfigError
 from validator.ledger.facts import FingerprintFacts
-from validator.ledger.plans import RANK_BITS, Phase, PlanRow
+from validator.ledger.plans import RANK_BITS, WHOLE, Phase, PlanRow, Share
 from validator.ledger.statuses import StatusKey, standing_of
 from validator.probe import Probe
 from validator.probe.reach import settings_of
@@ -57,6 +57,7 @@ class Queue:
     sweep: str
     host: Host
     written: Callable[[], int]
+    share: Share = WHOLE
     ahead: int = 1
     order: tuple[int, ...] = (SUSPECT, FORMER, NEW, DEAD)
     _after: list[int] = field(default_factory=lambda: list(_BEGIN))
@@ -121,9 +122,9 @@ class Queue:
         for rank in range(4) if waiting else ():
             opens = self._closed.get(rank, now)
             times += [opens] if opens > now and rank not in self._over else []
-            due = await plans.next_due(self.sweep, self.host, Phase.WAITING, *_places(rank))
+            due = await plans.next_due(self.sweep, self.host, Phase.WAITING, *_places(rank), share=self.share)
             times += [max(due, opens)] if due is not None else []
-        held = await plans.next_due(self.sweep, self.host, Phase.HELD, *_EVERYWHERE) if confirming else None
+        held = await plans.next_due(self.sweep, self.host, Phase.HELD, *_EVERYWHERE, share=self.share) if confirming else None
         times += [max(held, self._closed.get(SUSPECT, held))] if held is not None else []
         return min(times, default=None)
 
@@ -137,8 +138,8 @@ class Queue:
             return []
         phase, between = (Phase.HELD, _EVERYWHERE) if kind == HELD else (Phase.WAITING, _places(kind))
         plans = self.probe.ledger.plans
-        rows = await plans.due(self.sweep, self.host, phase, *between, now=now, limit=self.ahead)
-        after = now if len(rows) >= self.ahead else await plans.next_due(self.sweep, self.host, phase, *between)
+        rows = await plans.due(self.sweep, self.host, phase, *between, now=now, limit=self.ahead, share=self.share)
+        after = now if len(rows) >= self.ahead else await plans.next_due(self.sweep, self.host, phase, *between, share=self.share)
         self._look_at[kind] = None if after is None else max(after, now + _LOOKED)
         self._timed = [(count, of, max(at, now + _LOOKED) if of == kind else at) for count, of, at in self._timed]
         fresh = [row for row in rows if row.place not in self._out]
@@ -159,7 +160,7 @@ class Queue:
         if rank in self._over:
             return []
         _, before = _places(rank)
-        rows = await self.probe.ledger.plans.waiting(self.sweep, self.host, self._after[rank], before, limit=self.ahead)
+        rows = await self.probe.ledger.plans.waiting(self.sweep, self.host, self._after[rank], before, limit=self.ahead, share=self.share)
         if rows:
             self._after[rank] = rows[-1].place
         else:
