@@ -31,6 +31,7 @@ from joserfc.jwk import OctKey
 from pydantic import SecretStr
 
 from validator.errors import StoreError
+from validator.jwe import opened
 
 Fingerprint = NewType("Fingerprint", str)
 """HMAC-SHA256, hex, of (host, username, secret) or of (host, username)."""
@@ -102,6 +103,10 @@ class MasterKeys:
     def only(self, kids: Iterable[str]) -> MasterKeys:
         """The current key and those of `kids`."""
         return MasterKeys(self.current, MappingProxyType({kid: key for kid, key in self.by_kid.items() if kid == self.current or kid in set(kids)}))
+
+    def raw(self, kid: str) -> bytes | None:
+        """The key `kid`, in clear; None if it is not among them."""
+        return self.by_kid[kid].raw_value if kid in self.by_kid else None
 
     def text(self) -> str:
         """The text of the key file. It holds the keys in clear."""
@@ -212,6 +217,15 @@ def unseal(token: str, keys: MasterKeys) -> SecretStr:
     """
     if len(token) > MAX_TOKEN:
         raise Unreadable(Why.TOO_LONG)
+    plain = opened(token, keys.raw)
+    try:
+        return SecretStr((judged(token, keys) if plain is None else plain).decode("utf-8"))
+    except UnicodeDecodeError:
+        raise Unreadable(Why.NOT_TEXT, key_id(token)) from None
+
+
+def judged(token: str, keys: MasterKeys) -> bytes:
+    """What `token` seals, by joserfc, in whatever form it is; raises Unreadable."""
     header = _header(token)
     named = header.get("kid")
     kid = named if isinstance(named, str) and _KID.fullmatch(named) else ""
@@ -220,13 +234,9 @@ def unseal(token: str, keys: MasterKeys) -> SecretStr:
     if kid not in keys.by_kid:
         raise Unreadable(Why.UNKNOWN_KEY, kid)
     try:
-        plain = jwe.decrypt_compact(token, keys.by_kid[kid], registry=_REGISTRY).plaintext
+        return jwe.decrypt_compact(token, keys.by_kid[kid], registry=_REGISTRY).plaintext or b""
     except (JoseError, ValueError, TypeError, KeyError):  # joserfc raises all four for a header made by hand
         raise Unreadable(Why.BROKEN, kid) from None
-    try:
-        return SecretStr((plain or b"").decode("utf-8"))
-    except UnicodeDecodeError:
-        raise Unreadable(Why.NOT_TEXT, kid) from None
 
 
 def key_id(token: str) -> str:

@@ -17,7 +17,7 @@ from validator.logs import EVENTS
 ROOT = Path(validator.__file__).parent
 
 ROWS = {
-    "errors": 1, "credential": 1,
+    "errors": 1, "credential": 1, "jwe": 1,
     "sealing": 2, "protocol": 2, "emulator": 2, "reporting": 2,
     "evidence": 3,
     "verdict": 4, "status": 4.5,
