@@ -87,6 +87,11 @@ class Hidden:
             self._forms = tuple(sorted(made, key=len, reverse=True))
         return self._forms
 
+    def may_stand_in(self, text: str) -> bool:
+        """False if surely no form of any of them stands in `text`, which is told without working them out."""
+        own = self._secret is not None and _may_stand_in(text, self._secret.get_secret_value(), self._username)
+        return own or (self._before is not None and self._before.may_stand_in(text))
+
 
 known_secrets: ContextVar[Hidden] = ContextVar("known_secrets", default=Hidden())  # noqa: B039  # it never changes
 """The secrets that are in use right now, in this task and those that it starts."""
@@ -127,6 +132,18 @@ def _forms(secret: str, username: str) -> set[str]:
     return forms
 
 
+def _may_stand_in(text: str, secret: str, username: str) -> bool:
+    """False if none of `_forms` stands in `text`: none is shorter than the secret, and all hold its longest plain run but those in base64."""
+    bare = secret.strip()
+    if not bare or len(text) < len(bare):
+        return False
+    if max(_PLAIN.findall(bare), key=len, default="") in text:
+        return True
+    wire = text.replace("-", "+").replace("_", "/")
+    sent = {value.encode("utf-8", "surrogatepass") for one in (secret, bare) for value in (one, f"{username}:{one}")}
+    return any(b64encode(raw).decode().rstrip("=") in wire for raw in sent)
+
+
 def mask(text: str, shapes: Sequence[re.Pattern[str]] = SHAPES) -> str:
     """`text` without any secret that is known (`hiding`) or looks like one, and without passwords and query values in URLs.
 
@@ -137,7 +154,8 @@ def mask(text: str, shapes: Sequence[re.Pattern[str]] = SHAPES) -> str:
 
 def mask_known(text: str) -> str:
     """`text` without any secret that is known (`hiding`)."""
-    for hidden in known_secrets.get().forms():
+    known = known_secrets.get()
+    for hidden in known.forms() if known.may_stand_in(text) else ():
         form = hidden.get_secret_value()
         text = text.replace(form, MASK) if len(form) >= 4 else re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", MASK, text)
     return text

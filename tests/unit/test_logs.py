@@ -14,13 +14,13 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 from yarl import URL
 
 from validator import logs
-from validator.logs import EVENTS, MASK, SHAPES, configure_logging, hiding, known_secrets, mask, shown_url
+from validator.logs import EVENTS, MASK, SHAPES, Hidden, configure_logging, hiding, known_secrets, mask, shown_url
 
 
 @pytest.fixture(autouse=True)
@@ -200,6 +200,26 @@ def test_no_secret_survives_in_any_form(secret, username, before, after):
     with hiding(SecretStr(secret), username):
         for form in forms.values():
             assert form not in mask(f"{before}{form}{after}") or form in MASK * 3
+
+
+@given(st.text(st.characters(), min_size=1, max_size=12), st.text(st.characters(), max_size=6), st.text(max_size=6), st.text(max_size=6))
+@example("p&ß", "ada", "", "")
+@example("é", "", "", "")
+@example(" a\ud800 ", "u", "", "")
+def test_no_form_of_a_secret_is_thought_impossible(secret, username, before, after):
+    hidden = Hidden(Hidden(None, SecretStr("")), SecretStr(secret), username)
+    forms = {form.get_secret_value() for form in hidden.forms()}
+    assert forms or not secret.strip()
+    assert all(hidden.may_stand_in(f"{before}{form}{after}") and Hidden(hidden, SecretStr("another")).may_stand_in(form) for form in forms)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "https://reg.test/token", "no such word", "long enough for all of its forms, in base64 also: https://auth.reg.test/v2/token"]
+)
+def test_a_text_without_a_form_of_it_is_known_without_working_them_out(monkeypatch, text):
+    monkeypatch.setattr("validator.masking._forms", None)
+    with hiding(SecretStr("p@ssw0rd!"), "ada"):
+        assert mask(text) == text
 
 
 @given(st.text(alphabet=st.sampled_from("eyJ.ghp_glpat-Basic :/?&=@\"'aA0+\n%"), max_size=200))
