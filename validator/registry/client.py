@@ -9,7 +9,8 @@ import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from functools import partial
+from typing import Final
 from urllib.parse import urlencode
 
 from aiohttp import encode_basic_auth
@@ -84,9 +85,10 @@ class RegistryClient:
                 failure=Failure.INSECURE_SCHEME,
             )  # fmt: skip
         headers, secrets, form = self._fields(ask)
-        seen = Exchange(
-            step=ask.step, party=ask.party, method=ask.method, url=shown, at=at, repository=ask.repository, led=ask.led, basic=ask.basic,
-            authorized=bool(secrets) or form is not None,
+        authorized = bool(secrets) or form is not None
+        seen = partial(
+            Exchange, step=ask.step, party=ask.party, method=ask.method, url=shown, at=at, repository=ask.repository, led=ask.led,
+            basic=ask.basic, authorized=authorized,
         )  # fmt: skip
         request = Request(
             method=ask.method, url=way.url, route=way.route, body_cap=_cap(ask), headers=headers, secret_headers=secrets, form=form,
@@ -95,9 +97,17 @@ class RegistryClient:
         try:
             answer = await self.transport.send(request)
         except NetworkFault as fault:
-            seen = replace(seen, failure=fault.failure, status=fault.status, ms=fault.ms, unsent=fault.written is False)
-            return self._cut(ask, fault, seen) if fault.failure is Failure.BODY_TOO_LARGE else seen
-        return await self._read(ask, way.url, answer, seen)
+            failed = seen(failure=fault.failure, status=fault.status, ms=fault.ms, unsent=fault.written is False)
+            return self._cut(ask, fault, failed) if fault.failure is Failure.BODY_TOO_LARGE else failed
+        now = self.clock()
+        seen = partial(
+            seen, status=answer.status, ms=answer.ms, retry_after_s=asked_to_wait_s(answer.status, answer.headers, now),
+            registry_sign=any(value.startswith("registry/2") for value in answer.values("docker-distribution-api-version")),
+            pulls_left=_pulls_left(answer),
+        )  # fmt: skip
+        if answer.status == 200 and ask.step in (Step.LOGIN, Step.SCOPED) and answer.encoding is None and not ask.basic:
+            return self._granted(ask, answer, now, seen)
+        return await self._read(ask, way.url, answer, seen, fresh=not authorized)
 
     def _fields(self, ask: Ask) -> tuple[dict[str, str], dict[str, SecretStr], SecretStr | None]:
         headers: dict[str, str] = {}
@@ -130,39 +140,25 @@ class RegistryClient:
             return headers, {about.header: SecretStr(secret)}, None
         return headers, {"Authorization": SecretStr(f"Bearer {secret}")}, None
 
-    async def _read(self, ask: Ask, url: URL, answer: Answer, seen: Exchange) -> Exchange:
-        """The answer as evidence."""
-        now = self.clock()
-        granted: dict[str, Any] = {}
-        if answer.status == 200 and ask.step in (Step.LOGIN, Step.SCOPED) and answer.encoding is None and not ask.basic:
-            granted = self._granted(ask, answer, now)
-        seen = replace(
-            seen,
-            status=answer.status,
-            ms=answer.ms,
-            retry_after_s=asked_to_wait_s(answer.status, answer.headers, now),
-            registry_sign=any(value.startswith("registry/2") for value in answer.values("docker-distribution-api-version")),
-            pulls_left=_pulls_left(answer),
-            **granted,
-        )
-        if granted:
-            return seen
+    async def _read(self, ask: Ask, url: URL, answer: Answer, seen: Callable[..., Exchange], *, fresh: bool) -> Exchange:
+        """The answer as evidence; `seen` makes its exchange. `fresh`: the request carried no secret."""
         if answer.status in REDIRECTS:
-            return self._redirect(ask, url, answer, seen)
+            return self._redirect(ask, url, answer, seen())
         if answer.encoding is not None:
-            return replace(seen, failure=Failure.PROTOCOL)
+            return seen(failure=Failure.PROTOCOL)
         media_type = next(iter(answer.values("content-type")), None)
         if ask.step in (Step.OPINION, Step.DETAIL):
-            return self._opinion(ask, answer, seen)
+            return self._opinion(ask, answer, seen())
+        demand = None
         if answer.status == 401 or (ask.basic and answer.status == 403):
-            seen = replace(seen, demand=self._demand(answer, url, fresh=not seen.authorized, basic=bool(ask.basic)))
+            demand = self._demand(answer, url, fresh=fresh, basic=bool(ask.basic))
         if answer.status != 200 or ask.step in (Step.PING, Step.ELSEWHERE) or ask.basic:
             said = read_error(answer.body, media_type, hide=mask)
             if ask.method == "HEAD" and _is_page(media_type):
                 said = replace(said, shape=BodyShape.HTML)  # a page whose body a HEAD leaves out
-            code = said.code or said.oauth or (seen.demand.error if seen.demand is not None else "")
-            return replace(seen, shape=said.shape, code=code, text=mask(shown_text(said.text, _TEXT)))
-        return await self._manifest(ask, answer, media_type, seen)
+            code = said.code or said.oauth or (demand.error if demand is not None else "")
+            return seen(demand=demand, shape=said.shape, code=code, text=mask(shown_text(said.text, _TEXT)))
+        return await self._manifest(ask, answer, media_type, seen())
 
     def _cut(self, ask: Ask, fault: NetworkFault, seen: Exchange) -> Exchange:
         """What the front of a body that is longer than we read says: an error's code and words, or that it breaks our limits."""
@@ -198,16 +194,16 @@ class RegistryClient:
             return Demand(scheme="bearer", service=service, scope=scope, error=error, fault=Failure(realm.value))
         return bearer_demand(self.reach, realm, service, scope, error)
 
-    def _granted(self, ask: Ask, answer: Answer, now: float) -> dict[str, Any]:
-        """What of an exchange the token in a 200 makes, or the lack of one; the token is kept."""
+    def _granted(self, ask: Ask, answer: Answer, now: float, seen: Callable[..., Exchange]) -> Exchange:
+        """What the token in a 200 makes an exchange, or the lack of one; the token is kept."""
         wanted = bool(ask.repository) or self.reach.provider.nobody_claims is not None
         token = parse_token_answer(answer.body, with_claims=wanted)
         if token is None:
-            return {"shape": read_error(answer.body, next(iter(answer.values("content-type")), None)).shape}
+            return seen(shape=read_error(answer.body, next(iter(answer.values("content-type")), None)).shape)
         self.bearers.kept[(ask.party, ask.repository)] = token.bearer
         if len(token.bearer) >= 8:
             hide_too(token.bearer)  # a shorter one may be a word of any answer
-        return {"shape": BodyShape.JSON, "grant": self._grant(ask, token, now)}
+        return seen(shape=BodyShape.JSON, grant=self._grant(ask, token, now))
 
     def _grant(self, ask: Ask, token: TokenAnswer, now: float) -> Grant:
         claims, nobody = token.claims, self.reach.provider.nobody_claims
