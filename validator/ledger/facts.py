@@ -11,10 +11,12 @@ from sqlalchemy import Connection, func, select
 
 from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.database import Database
+from validator.ledger.base.driver_rows import rows_of
 from validator.ledger.base.tables import FACTS, KNOWN_REPOSITORIES, later
 from validator.sealing import Fingerprint
 
 _F = FACTS.c
+_COLUMNS: Final = tuple(column.name for column in FACTS.c)
 _AT_ONCE: Final = 500
 """Fingerprints of one look-up: older SQLite takes 999 parameters."""
 
@@ -75,10 +77,10 @@ def _row(host: str, fingerprint: Fingerprint, new: Mapping[str, Any]) -> dict[st
     return {"host": host, "fingerprint": fingerprint, **_NEW, **new}
 
 
-def facts_of(row: Any) -> FingerprintFacts:
+def facts_of(row: Mapping[str, Any]) -> FingerprintFacts:
     """A row as it is read."""
-    values = {name: getattr(row, name) for name in _NEW}
-    values["scopes"] = None if row.scopes is None else tuple(row.scopes)
+    values = {name: row[name] for name in _NEW}
+    values["scopes"] = None if values["scopes"] is None else tuple(values["scopes"])
     return FingerprintFacts(**values)
 
 
@@ -89,7 +91,7 @@ def after(facts: FingerprintFacts | None, write: Write) -> FingerprintFacts:
         asked_at, accepted_at = _later(facts.asked_at, values["asked_at"]), _later(facts.accepted_at, values["accepted_at"])
         proven = facts.ever_valid or values["ever_valid"]
         return replace(facts, asked_at=asked_at, accepted_at=accepted_at, ever_valid=proven, refusals_in_row=0)
-    new = facts_of(_Columns(values))
+    new = facts_of(values)
     if facts is None:
         return new
     if statement is _INTROSPECTED:
@@ -102,13 +104,6 @@ def after(facts: FingerprintFacts | None, write: Write) -> FingerprintFacts:
 
 def _later(old: datetime | None, new: datetime | None) -> datetime | None:
     return new if old is None else old if new is None else max(old, new)
-
-
-class _Columns:
-    """Values as a row has them."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.__dict__.update(values)
 
 
 class Facts:
@@ -131,8 +126,9 @@ class Facts:
         def work(connection: Connection) -> dict[Fingerprint, FingerprintFacts]:
             for start in range(0, len(fingerprints), _AT_ONCE):
                 some = fingerprints[start : start + _AT_ONCE]
-                for row in connection.execute(select(FACTS).where(_F.host == host, _F.fingerprint.in_(some))):
-                    found[Fingerprint(row.fingerprint)] = facts_of(row)
+                for row in rows_of(connection, FACTS, select(FACTS).where(_F.host == host, _F.fingerprint.in_(some))):
+                    values = dict(zip(_COLUMNS, row, strict=True))
+                    found[Fingerprint(values["fingerprint"])] = facts_of(values)
             return found
 
         return await self._database.read_in_one(work, FACTS)

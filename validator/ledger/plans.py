@@ -12,13 +12,15 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from validator.ledger.base.database import Database
+from validator.ledger.base.driver_rows import Prepared, rows_of
 from validator.ledger.base.sweeping import SWEEP_ROWS
+from validator.ledger.base.tables import insert_of
 from validator.sealing import Fingerprint
 
 RANK_BITS: Final = 60
@@ -73,6 +75,7 @@ NOTABLE: Final = or_(_R.transition != "none", _R.state.in_(("dead", "impaired", 
 UNREADABLE: Final = _R.left_over == "unreadable"
 """Rows of credentials that could not be decrypted."""
 _FIELDS: Final = tuple(field.name for field in fields(PlanRow))
+"""Its columns, too, and in this order."""
 _KEY: Final = ("sweep", "user", "name")
 
 
@@ -97,7 +100,7 @@ class Plans:
         """Write these, but leave those that are there: a plan that was cut off is made again."""
 
         def work(connection: Connection) -> None:
-            connection.execute(_added(connection.dialect.name), [_columns(row) for row in rows])
+            _ADDED.run(connection, map(_columns, rows))
 
         if rows:
             await self._database.write_in_one(work)
@@ -122,7 +125,7 @@ class Plans:
         """Write these over what is there."""
 
         def work(connection: Connection) -> None:
-            connection.execute(_UPDATE, [_parameters(row) for row in rows])
+            _UPDATED.run(connection, map(_parameters, rows))
 
         if rows:
             await self._database.write_in_one(work)
@@ -246,26 +249,28 @@ class Plans:
         query = select(SWEEP_ROWS).where(mine, which).order_by(*order).limit(limit)
 
         def work(connection: Connection) -> list[Any]:
-            page = list(connection.execute(query))
+            page = rows_of(connection, SWEEP_ROWS, query)
             if len(page) < limit:
                 return page
-            place, last = page[-1].place, page[-1].fingerprint
-            same = select(SWEEP_ROWS).where(mine, _R.place == place, _R.fingerprint == last).order_by(_R.user, _R.name)
-            return [row for row in page if row.fingerprint != last] + list(connection.execute(same))
+            last = _row(page[-1])
+            same = select(SWEEP_ROWS).where(mine, _R.place == last.place, _R.fingerprint == last.fingerprint).order_by(_R.user, _R.name)
+            return [row for row in page if row[_PRINT] != last.fingerprint] + rows_of(connection, SWEEP_ROWS, same)
 
         return [_row(row) for row in await self._database.read_in_one(work)]
 
     async def _select(self, query: Any) -> list[PlanRow]:
-        def work(connection: Connection) -> Sequence[Any]:
-            return connection.execute(query).all()
-
-        return [_row(row) for row in await self._database.read_in_one(work)]
+        return [_row(row) for row in await self._database.read_in_one(lambda connection: rows_of(connection, SWEEP_ROWS, query))]
 
 
+_FIELDS_OF: Final = attrgetter(*_FIELDS)
+_PRINT: Final = _FIELDS.index("fingerprint")
+_NAMES_IN_UPDATE: Final = {name: f"of_{name}" if name in _KEY else f"new_{name}" for name in _FIELDS}
 _CHANGES: Final = tuple(name for name in _FIELDS if name not in _KEY)
 _UPDATE: Final = (
     update(SWEEP_ROWS).where(*(_R[name] == bindparam(f"of_{name}") for name in _KEY)).values({name: bindparam(f"new_{name}") for name in _CHANGES})
 )
+_UPDATED: Final = Prepared(lambda kind: _UPDATE)
+_ADDED: Final = Prepared(lambda kind: insert_of(kind, SWEEP_ROWS).on_conflict_do_nothing())
 
 
 def _of(share: Share) -> tuple[ColumnElement[bool], ...]:
@@ -273,21 +278,19 @@ def _of(share: Share) -> tuple[ColumnElement[bool], ...]:
     return () if parts == 1 else (_R.place % parts == part,)
 
 
-def _added(dialect: str) -> Any:
-    makers: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-    return makers[dialect](SWEEP_ROWS).on_conflict_do_nothing()
-
-
 def _columns(row: PlanRow) -> dict[str, Any]:
-    values = {name: getattr(row, name) for name in _FIELDS}
-    return values | {"phase": row.phase.value, "heard": None if row.heard is None else [dict(word) for word in row.heard]}
+    values = dict(zip(_FIELDS, _FIELDS_OF(row), strict=True))
+    values["phase"] = row.phase.value
+    values["heard"] = None if row.heard is None else [dict(word) for word in row.heard]
+    return values
 
 
 def _parameters(row: PlanRow) -> dict[str, Any]:
     values = _columns(row)
-    return {f"of_{name}": values[name] for name in _KEY} | {f"new_{name}": values[name] for name in _CHANGES}
+    return {_NAMES_IN_UPDATE[name]: value for name, value in values.items()}
 
 
-def _row(row: Any) -> PlanRow:
-    values = dict(row._mapping)
-    return PlanRow(**values | {"phase": Phase(values["phase"]), "fingerprint": Fingerprint(values["fingerprint"])})
+def _row(row: Sequence[Any]) -> PlanRow:
+    values = dict(zip(_FIELDS, row, strict=True))
+    values["phase"] = Phase(values["phase"])
+    return PlanRow(**values)

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
-from validator.credential import Host, RegistryScope
+from validator.credential import RegistryScope
 from validator.ledger.base.behind import Change, Statement, Write
 from validator.ledger.base.database import Database
+from validator.ledger.base.driver_rows import rows_of
 from validator.ledger.base.tables import STATUSES, inserted
 from validator.sealing import Fingerprint
 from validator.status import Standing, State
@@ -122,9 +124,10 @@ def standing_of(row: StatusRow | None) -> Standing | None:
     )
 
 
-_LISTS = frozenset({"hints", "told"})
-_MAYBE = frozenset({"evidence"})
-_PLAIN = tuple(field.name for field in fields(StatusRow) if field.name not in {"key", *_LISTS, *_MAYBE})
+_LISTS: Final = ("hints", "told")
+_OTHERS: Final = tuple(field.name for field in fields(StatusRow) if field.name != "key")
+"""Its columns behind the key's, too, and in this order."""
+_OTHERS_OF: Final = attrgetter(*_OTHERS)
 
 
 _STATUS: Final = Statement(STATUSES)
@@ -163,8 +166,8 @@ class Statuses:
         """
 
         def work(connection: Connection) -> StatusRow | None:
-            found = (connection.execute(select(STATUSES).where(_is(key)).with_for_update())).one_or_none()
-            made = step(None if found is None else _row(found))
+            found = rows_of(connection, STATUSES, select(STATUSES).where(_is(key)).with_for_update())
+            made = step(_row(found[0]) if found else None)
             if made is not None:
                 connection.execute(inserted(connection.dialect.name, STATUSES), _columns(made))
             return made
@@ -220,18 +223,22 @@ def _is(key: StatusKey) -> ColumnElement[bool]:
 
 
 def _columns(row: StatusRow) -> dict[str, Any]:
-    key = row.key
-    columns: dict[str, Any] = {name: getattr(row, name) for name in _PLAIN} | {name: list(getattr(row, name)) for name in _LISTS}
+    columns = dict(zip(_OTHERS, _OTHERS_OF(row), strict=True)) | _key_columns(row.key)
+    for name in _LISTS:
+        columns[name] = list(columns[name])
     columns["evidence"] = None if row.evidence is None else [dict(exchange) for exchange in row.evidence]
-    return columns | _key_columns(key)
+    return columns
 
 
 def _key_columns(key: StatusKey) -> dict[str, Any]:
     return {"user": key.user, "host": key.scope.host, "path": key.scope.path, "fingerprint": key.fingerprint, "row": key.row}
 
 
-def _row(row: Any) -> StatusRow:
-    key = StatusKey(row.user, RegistryScope(Host(row.host), row.path), Fingerprint(row.fingerprint), row.row)
-    values: dict[str, Any] = {name: getattr(row, name) for name in _PLAIN} | {name: tuple(getattr(row, name)) for name in _LISTS}
-    values["evidence"] = None if row.evidence is None else tuple(row.evidence)
-    return StatusRow(key=key, **values)
+def _row(row: Sequence[Any]) -> StatusRow:
+    """Of its values in the table's order, which is that of `StatusRow`."""
+    user, host, path, fingerprint, row_hash, *others = row
+    values = dict(zip(_OTHERS, others, strict=True))
+    for name in _LISTS:
+        values[name] = tuple(values[name])
+    values["evidence"] = None if values["evidence"] is None else tuple(values["evidence"])
+    return StatusRow(key=StatusKey(user, RegistryScope(host, path), fingerprint, row_hash), **values)

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Executable, Select, Table, bindparam, delete, select, tuple_
 
+from validator.ledger.base.driver_rows import Prepared
 from validator.ledger.base.tables import inserted
 
 AFTER_S: Final = 1.0
@@ -37,18 +38,16 @@ class Statement:
     changes: Callable[[Any], Mapping[str, Any]] | None = None
     appends: bool = False
     removes: bool = False
-    _built: dict[str, Executable] = field(default_factory=dict)
     _key: list[str] = field(default_factory=list)
+    _prepared: list[Prepared] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._key.extend(column.name for column in self.table.primary_key)
+        self._prepared.append(Prepared(self._build))
 
-    def built(self, dialect: str) -> Executable:
-        """The statement for a database of this kind ("sqlite", "postgresql")."""
-        found = self._built.get(dialect)
-        if found is None:
-            found = self._built[dialect] = self._build(dialect)
-        return found
+    def run(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write these."""
+        self._prepared[0].run(connection, rows)
 
     def _build(self, dialect: str) -> Executable:
         if self.removes:
@@ -128,7 +127,7 @@ class Batch:
                 if isinstance(by, Table):
                     _change(connection, by, rows)
                 else:
-                    connection.execute(by.built(connection.dialect.name), list(rows.values()))
+                    by.run(connection, rows.values())
 
 
 def _change(connection: Connection, table: Table, makers: Mapping[Hashable, Callable[[Any], Iterable[Write]]]) -> None:

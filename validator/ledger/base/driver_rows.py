@@ -1,0 +1,88 @@
+"""Rows as the driver has them, for statements of many rows: SQLAlchemy makes the text and the types, once for each kind of database.
+
+It asks every column's type about every value, and most of a sweep's are NULL: half of what a row costs. Here a type is asked
+about what is there alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sqlalchemy import Connection, Dialect, Executable, Insert, Select, Table
+from sqlalchemy.sql.compiler import SQLCompiler
+
+Convert = Callable[[Any], Any]
+
+
+@dataclass(slots=True, eq=False)
+class Prepared:
+    """A statement that writes; `build` makes it for a kind of database ("sqlite", "postgresql"), once."""
+
+    build: Callable[[str], Executable]
+    _made: dict[str, _Compiled] = field(default_factory=dict)
+
+    def run(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Execute it once for each row, which holds every parameter by its name. Raises what SQLAlchemy raises."""
+        dialect = connection.dialect
+        if dialect.name not in self._made:
+            self._made[dialect.name] = _Compiled(self.build(dialect.name), dialect)
+        made = self._made[dialect.name]
+        if values := list(map(made.values, rows)):
+            connection.exec_driver_sql(made.text, values)
+
+
+class _Compiled:
+    """Its text, and which value stands where."""
+
+    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect, column_keys=_named(statement))  # type: ignore[attr-defined]  # every statement that is executed has it
+        assert isinstance(compiled, SQLCompiler)
+        self.text = compiled.string
+        self._names: Final[tuple[str, ...]] = tuple(compiled.positiontup or compiled.params)
+        self._by_place = compiled.positional
+        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        found = (compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in self._names)
+        self._converts: Final = tuple((place, convert) for place, convert in enumerate(found) if convert is not None)
+
+    def values(self, row: Mapping[str, Any]) -> Any:
+        """As the driver takes them."""
+        fixed = self._fixed
+        values = [row[name] if name in row else fixed[name] for name in self._names]
+        for place, convert in self._converts:
+            if values[place] is not None:
+                values[place] = convert(values[place])
+        return tuple(values) if self._by_place else dict(zip(self._names, values, strict=True))
+
+
+def _named(statement: Executable) -> list[str] | None:
+    """The columns that an INSERT names: all but a key that the database makes."""
+    if not isinstance(statement, Insert):
+        return None
+    table = statement.table
+    assert isinstance(table, Table)
+    return [column.name for column in table.c if column is not table.autoincrement_column]
+
+
+def rows_of(connection: Connection, table: Table, query: Select[Any]) -> list[list[Any]]:
+    """The rows of `query`, which selects every column of `table` and nothing else, each as its values in the table's order."""
+    result = connection.execute(query)
+    rows = [list(row) for row in result.cursor.fetchall()]
+    result.close()
+    for place, convert in _read_by(table, connection.dialect):
+        for row in rows:
+            if row[place] is not None:
+                row[place] = convert(row[place])
+    return rows
+
+
+_READ_BY: Final[dict[tuple[Table, str], tuple[tuple[int, Convert], ...]]] = {}
+
+
+def _read_by(table: Table, dialect: Dialect) -> tuple[tuple[int, Convert], ...]:
+    key = (table, dialect.name)
+    if key not in _READ_BY:
+        found = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in table.c)
+        _READ_BY[key] = tuple((place, convert) for place, convert in enumerate(found) if convert is not None)
+    return _READ_BY[key]
