@@ -206,10 +206,7 @@ class Statuses:
     async def _select(self, *conditions: ColumnElement[bool]) -> tuple[StatusRow, ...]:
         query = select(STATUSES).where(*conditions).order_by(_S.user, _S.name, _S.host, _S.path, _S.checked_at)
 
-        def work(connection: Connection) -> Sequence[Any]:
-            return connection.execute(query).all()
-
-        return tuple(_row(row) for row in await self._database.read_in_one(work, STATUSES))
+        return tuple(map(_row, await self._database.read_in_one(lambda connection: rows_of(connection, STATUSES, query), STATUSES)))
 
 
 def _is(key: StatusKey) -> ColumnElement[bool]:

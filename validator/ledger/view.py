@@ -101,6 +101,15 @@ class View:
             wanted = (fingerprint,) if place is None else self._lines[host][place : place + TOGETHER]
             return (await self._read_facts(host, wanted)).get(fingerprint)
 
+    async def facts_of(self, host: str, fingerprints: Sequence[Fingerprint]) -> dict[Fingerprint, FingerprintFacts]:
+        """What is known of these, which are about to be asked; those that were never asked there are left out."""
+        await self._look()
+        held = self._held.setdefault("facts", {})
+        found = {one: held[key] for one in fingerprints if (key := ("facts", host, one)) in held}
+        if wanted := [one for one in fingerprints if one not in found]:
+            found |= await self._read_facts(host, wanted)
+        return {one: facts for one, facts in found.items() if facts is not None}
+
     async def _read_facts(self, host: str, wanted: Sequence[Fingerprint]) -> Mapping[Fingerprint, FingerprintFacts]:
         written = self._begin()
         try:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, Dialect, Executable, Insert, Select, Table
+from sqlalchemy import JSON, Connection, Dialect, Executable, Insert, Select, Table
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.types import TypeEngine
 
 Convert = Callable[[Any], Any]
 
@@ -43,8 +44,8 @@ class _Compiled:
         self._names: Final[tuple[str, ...]] = tuple(compiled.positiontup or compiled.params)
         self._by_place = compiled.positional
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        found = (compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect) for name in self._names)
-        self._converts: Final = tuple((place, convert) for place, convert in enumerate(found) if convert is not None)
+        types = [compiled.binds[name].type for name in self._names]
+        self._converts: Final = _placed(_short_write(one, dialect, one.dialect_impl(dialect).bind_processor(dialect)) for one in types)
 
     def values(self, row: Mapping[str, Any]) -> Any:
         """As the driver takes them."""
@@ -83,6 +84,23 @@ _READ_BY: Final[dict[tuple[Table, str], tuple[tuple[int, Convert], ...]]] = {}
 def _read_by(table: Table, dialect: Dialect) -> tuple[tuple[int, Convert], ...]:
     key = (table, dialect.name)
     if key not in _READ_BY:
-        found = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in table.c)
-        _READ_BY[key] = tuple((place, convert) for place, convert in enumerate(found) if convert is not None)
+        types = [column.type for column in table.c]
+        _READ_BY[key] = _placed(_short_read(one, dialect, one.dialect_impl(dialect).result_processor(dialect, None)) for one in types)
     return _READ_BY[key]
+
+
+def _placed(found: Iterable[Convert | None]) -> tuple[tuple[int, Convert], ...]:
+    return tuple((place, convert) for place, convert in enumerate(found) if convert is not None)
+
+
+def _short_read(kind: TypeEngine[Any], dialect: Dialect, convert: Convert | None) -> Convert | None:
+    """Most lists are empty: SQLite's JSON is text, and that text is known."""
+    if convert is None or dialect.name != "sqlite" or not isinstance(kind, JSON):
+        return convert
+    return lambda text: [] if text == "[]" else convert(text)
+
+
+def _short_write(kind: TypeEngine[Any], dialect: Dialect, convert: Convert | None) -> Convert | None:
+    if convert is None or dialect.name != "sqlite" or not isinstance(kind, JSON):
+        return convert
+    return lambda value: "[]" if value == [] else convert(value)

@@ -30,7 +30,7 @@ NEW_FIRST: Final = (SUSPECT, NEW, FORMER, DEAD)
 """Where a day has room for a part of a lane alone: of those asked before the shuffle takes others each night, and none would come to the new."""
 SPENT_IN_ROW: Final = 20
 """After so many secrets of one rank for which there was no place the others of it are not tried."""
-MOST_AHEAD: Final = 100
+MOST_AHEAD: Final = 250
 _LOOKED: Final = timedelta(seconds=0.25)
 """So often rows whose time has come are looked for."""
 _BEGIN: Final = tuple((rank << RANK_BITS) - 1 for rank in range(4))
@@ -176,7 +176,7 @@ class Queue:
         known = await ledger.statuses.by_fingerprint(*prints)
         by_key = {row.key: row for row in known}
         by_secret = {(row.key.user, row.key.scope, row.key.fingerprint): row for row in sorted(known, key=_when)}
-        facts = await ledger.facts.of_many(self.host, prints)
+        facts = await ledger.view.facts_of(self.host, prints)
         self.probe.expect(self.host, prints)
         found: dict[str, Shared] = {}
         for row in rows:
