@@ -73,6 +73,17 @@ def test_no_numbers_make_it_raise_and_more_deaths_are_never_likelier(asked, fell
     assert more.chance <= one.chance + 1e-9
 
 
+@given(
+    st.integers(5, 500), st.floats(1.0, 1000.0), st.integers(1, 10_000),
+    st.lists(st.tuples(st.sampled_from((5, 60, 1000, 25_000)), st.floats(0, 0.2)), max_size=28),
+)  # fmt: skip
+def test_as_many_deaths_among_more_are_never_less_likely(fell, share, more, nights):
+    history = [Night(number, int(number * lost)) for number, lost in nights]
+    asked = int(fell * share)
+    one, other = judge(Night(asked, fell), history, least=5), judge(Night(asked + more, fell), history, least=5)
+    assert other.chance >= one.chance * (1 - 1e-6)
+
+
 def test_what_varied_more_before_may_vary_more_again():
     assert dispersion(CALM, 0.0001) == CLUMPS
     assert dispersion(EVERY_WEEK, 0.00075) > CLUMPS

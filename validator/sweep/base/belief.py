@@ -63,8 +63,16 @@ class Belief:
         return found
 
     def is_mass(self) -> bool:
-        """True if more deaths were heard of than the lane's history makes likely, and nobody has let them go."""
-        return not self.released and self.track.fell >= self.probe.settings.sweep.quarantine_min and self.judged().mass
+        """True if more deaths were heard of than the lane's history makes likely, and nobody has let them go.
+
+        Asked for each secret, and a judgement takes as long as its deaths are many: what was likely once is so among more.
+        """
+        track, found = self.track, self._judged
+        if self.released or track.fell < self.probe.settings.sweep.quarantine_min:
+            return False
+        if found is not None and not found.mass and track.fell <= found.fell and track.asked >= found.asked:
+            return False
+        return self.judged().mass
 
     async def is_known(self) -> bool:
         """True if an earlier sweep put this lane into quarantine: what its canary denies twice is believed."""

@@ -31,8 +31,8 @@ NEW_FIRST: Final = (SUSPECT, NEW, FORMER, DEAD)
 SPENT_IN_ROW: Final = 20
 """After so many secrets of one rank for which there was no place the others of it are not tried."""
 MOST_AHEAD: Final = 250
-_LOOKED: Final = timedelta(seconds=0.25)
-"""So often rows whose time has come are looked for."""
+_LOOKED: Final = timedelta(seconds=1)
+"""So often rows whose time has come are looked for, while there are others to ask."""
 _BEGIN: Final = tuple((rank << RANK_BITS) - 1 for rank in range(4))
 _EVERYWHERE: Final = (-1, (8 << RANK_BITS) - 1)
 
