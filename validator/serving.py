@@ -6,17 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 
 from validator.api import House, Sweeping
 from validator.app import App, auths_key, open_app, open_teller
 from validator.config import EVERY_HOST, Settings
 from validator.evidence import Exchange, Step
 from validator.metrics import Metrics
+from validator.nightly import schedule_of
 from validator.preflight import Preflight
 from validator.providers import PROVIDERS
 from validator.sweep import Sweep
-from validator.sweep.base.times import Schedule
 from validator.sweep.schedule import Nightly
 from validator.telling import Teller
 
@@ -63,11 +62,10 @@ async def _sending(teller: Teller) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _by_schedule(app: App, sweeping: Sweeping) -> AsyncIterator[None]:
     """While this is open, the nightly sweep is run when it is due."""
-    said = app.settings.sweep
-    if said.schedule is None:
+    schedule = schedule_of(app)
+    if schedule is None:
         yield
         return
-    schedule = Schedule(said.schedule, said.timezone, late_by(app))
     nightly = Nightly(app.opened.ledger, schedule, app.probe.now, app.probe.sleep, sweeping.by_schedule)
     tasks = asyncio.TaskGroup()
     await tasks.__aenter__()
@@ -77,12 +75,6 @@ async def _by_schedule(app: App, sweeping: Sweeping) -> AsyncIterator[None]:
     finally:
         waiting.cancel()
         await tasks.__aexit__(None, None, None)
-
-
-def late_by(app: App) -> timedelta:
-    """How much later than its schedule says this installation begins: always as much, by its own key."""
-    part = int(str(app.opened.fingerprinter.name("schedule", ""))[:8], 16) / 2**32
-    return timedelta(seconds=round(part * app.settings.sweep.jitter_s))
 
 
 def _sweep(app: App, teller: Teller, name: str) -> Sweep:

@@ -30,7 +30,7 @@ ROWS = {
     "preflight": 8, "sweep": 8, "doctor": 8.5,
     "lanes": 9, "api": 9, "client": 9,
     "app": 10,
-    "database": 10.2, "serving": 10.5, "examining": 10.5,
+    "database": 10.2, "nightly": 10.2, "serving": 10.5, "working": 10.5, "examining": 10.5,
     "cli": 11,
 }  # fmt: skip
 """A room imports rooms of smaller rows, and of itself only its `base`."""
@@ -123,6 +123,7 @@ WITHIN = {
     ],
     "doctor": ["nights", "store", "server"],
     "sweep": ["lane", "lanes", "ending"],
+    "lanes": ["base", "share", "whole", "dispatch", "queue"],
 }
 """Inside these packages some modules build on one another, in this order alone."""
 

@@ -14,8 +14,8 @@ import pytest
 from tests.cases.rows import case
 from validator.ledger import Ledger, open_embedded
 from validator.ledger.sweeps import Filters
+from validator.nightly import late_by
 from validator.sealing import Fingerprinter
-from validator.serving import late_by
 from validator.sweep.base.times import Schedule
 from validator.sweep.schedule import Due, Nightly
 

@@ -26,6 +26,7 @@ from validator.cli.status import status
 from validator.cli.sweep import sweep
 from validator.cli.token import token
 from validator.cli.user import user
+from validator.cli.worker import worker
 
 app = typer.Typer(
     name="validator", no_args_is_help=True, add_completion=True, pretty_exceptions_enable=False, rich_markup_mode=None,
@@ -60,6 +61,7 @@ app.command(cls=Command)(sweep)
 app.command(cls=Command)(status)
 app.command(cls=Command)(explain)
 app.command(cls=Command)(serve)
+app.command(cls=Command)(worker)
 app.add_typer(token, name="token")
 app.add_typer(user, name="user")
 app.add_typer(notices, name="notices")

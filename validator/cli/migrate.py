@@ -20,7 +20,10 @@ def migrate(format_: FormatOption = Format.TEXT) -> None:
 
         settings = read_settings()
         if on_a_server(settings):  # its migration is one transaction, and it has backups of its own
-            async with open_store(settings):
+            from validator.lanes.schema import bring
+
+            async with open_store(settings) as opened:
+                await bring(opened.ledger)  # the workers' queue
                 return {"database": None, "from": None, "to": HEAD, "copy": None}
         path = file_of(settings)
         if not path.exists():

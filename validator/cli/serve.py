@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import threading
-
 from validator.cli.base.options import GLOBALS, LogLevel, read_settings
 from validator.cli.base.running import long_run, run, say
+from validator.cli.base.signals import until_told
 
 
 def serve() -> None:
@@ -33,19 +30,6 @@ async def _serve() -> None:
         if not settings.api.tokens_required:
             say("validator: no token is asked for (api.tokens_required): every program of this machine may ask about every user.")
         log.info("server_started", url=str(url), version=__version__)
-        await _until_told()
+        await until_told()
         house.sweeping.stop()
     log.info("server_stopped")
-
-
-async def _until_told() -> None:
-    told = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
-    for one in signals:
-        loop.add_signal_handler(one, told.set)
-    try:
-        await told.wait()
-    finally:
-        for one in signals:
-            loop.remove_signal_handler(one)

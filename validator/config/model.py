@@ -77,7 +77,7 @@ class Pace(Section):
 
     `per_second` and `burst`: in any window of w >= 1 s at most per_second * w + burst requests. `refused` and
     `refused_per_username`: window in seconds -> most refused logins in it, of this address and of one username. `per_day`: requests
-    of sweeps in 24 hours.
+    of sweeps in 24 hours. `workers`: so many of them may sweep it at once, of `validator worker`; each has its part of `in_flight`.
     """
 
     per_second: Annotated[float, BeforeValidator(only_number), Field(gt=0, le=1000, allow_inf_nan=False)] | None = None
@@ -90,6 +90,7 @@ class Pace(Section):
     control_fresh_s: Seconds | None = None
     challenge_fresh_s: SecondsOrZero | None = None
     per_day: Count | None = None
+    workers: Annotated[int, BeforeValidator(only_number), Field(ge=1, le=64)] | None = None
 
 
 class Canary(Section):

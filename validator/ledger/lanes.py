@@ -76,6 +76,16 @@ class Lanes:
 
         return await self._database.write(work)
 
+    async def is_held(self, host: str, *, now: datetime) -> bool:
+        """True while somebody holds it, as far as can be seen."""
+        query = select(_L.owner, _L.expires_at).where(_L.host == host)
+
+        async def work(connection: AsyncConnection) -> bool:
+            row = (await connection.execute(query)).one_or_none()
+            return row is not None and row.owner != "" and row.expires_at > now and not has_ended(row.owner)
+
+        return await self._database.read(work)
+
     async def renew(self, hold: Hold, *, now: datetime) -> bool:
         """True while it is held: what is written in the same transaction may be written. False: another has it."""
         return await self._change(hold, expires_at=now + HELD_FOR)

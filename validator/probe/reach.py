@@ -34,7 +34,7 @@ def provider_of(settings: Settings, host: Host, demand: Demand | None) -> Provid
 
 def paced(pace: Pace, said: RegistrySettings) -> Pace:
     """The provider's pace with what the operator gives. An explicit burst or in_flight holds for those who wait, too."""
-    given = {name: value for name in said.pace.model_fields_set if (value := getattr(said.pace, name)) is not None}
+    given = {name: value for name in said.pace.model_fields_set - {"workers"} if (value := getattr(said.pace, name)) is not None}
     if "burst" in given:
         given["preflight_burst"] = given["burst"]
     if "in_flight" in given:

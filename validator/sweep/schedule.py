@@ -16,6 +16,7 @@ import structlog
 
 from validator.errors import ValidatorError
 from validator.ledger import Ledger
+from validator.ledger.base.processes import AT_WORK
 from validator.ledger.sweeps import GOES_ON_FOR, Filters
 from validator.sweep.base.times import Schedule
 
@@ -36,7 +37,10 @@ class Due(StrEnum):
 
 @dataclass(slots=True)
 class Nightly:
-    """`run` makes one sweep of everything and returns when it has ended; False if it could not begin now."""
+    """`run` makes one sweep of everything and returns when it has ended; False if it could not begin now.
+
+    Where there are workers, the nightly sweep is theirs (`by_workers`).
+    """
 
     ledger: Ledger
     schedule: Schedule
@@ -44,6 +48,7 @@ class Nightly:
     sleep: Callable[[float], Awaitable[None]]
     run: Callable[[], Awaitable[bool]]
     look_s: float = LOOK_S
+    by_workers: bool = False
 
     async def forever(self) -> None:
         """Run what is due, when it is due, until cancelled. A ledger that cannot be read is tried again."""
@@ -60,6 +65,8 @@ class Nightly:
     async def due(self) -> Due:
         """What is due now; taken, so that nobody else begins it. One at a time: while one is led, nothing is."""
         now = self.now()
+        if not self.by_workers and await self.ledger.lanes.is_held(AT_WORK, now=now):
+            return Due.NOTHING
         open_ = [sweep for sweep in await self.ledger.sweeps.open() if sweep.filters == Filters()]
         if any(sweep.is_led(now) for sweep in open_):
             return Due.NOTHING

@@ -10,6 +10,10 @@ from typing import Final
 
 HELD_FOR: Final = timedelta(seconds=30)
 """So long a hold lasts without being renewed: many times the second between two checkpoints."""
+WORKERS: Final = "workers"
+"""The one name by which all workers of a ledger lead a sweep, and hold what several of them sweep at once."""
+AT_WORK: Final = "(workers)"
+"""In the table of lanes: it is held while there is a worker."""
 _PROC: Final = Path("/proc")
 
 
