@@ -11,8 +11,9 @@ from pathlib import Path
 from validator.app import key_file_of, open_app, open_teller
 from validator.config import Settings
 from validator.errors import ConfigError, UsageError
-from validator.lanes import SLICE_S, Work, Worker
+from validator.lanes.base import SLICE_S, Work
 from validator.lanes.schema import bring
+from validator.lanes.worker import Worker
 from validator.ledger import Ledger
 from validator.nightly import schedule_of
 from validator.postgres import is_postgres, server_of

@@ -18,7 +18,7 @@ BEGIN
     EXECUTE format('GRANT validator TO %I', current_user); -- CREATE SCHEMA ... AUTHORIZATION asks for it
 END $$;
 
--- Its own schema: every table, the view and the program's migrations are there.
+-- Its own schema: every table, the view, the workers' queue and the program's migrations are there.
 CREATE SCHEMA IF NOT EXISTS validator AUTHORIZATION validator;
 GRANT USAGE ON SCHEMA validator TO validator_reader;
 

@@ -123,7 +123,7 @@ WITHIN = {
     ],
     "doctor": ["nights", "store", "server"],
     "sweep": ["lane", "lanes", "ending"],
-    "lanes": ["base", "share", "whole", "dispatch", "queue"],
+    "lanes": ["base", "share", "whole", "dispatch", "queue", "worker"],
 }
 """Inside these packages some modules build on one another, in this order alone."""
 

@@ -13,6 +13,7 @@ from tests.stores.osmo_house import PLUS, TABLES, House
 from validator.app import open_store
 from validator.config import Settings
 from validator.errors import StoreError
+from validator.lanes.schema import bring
 from validator.ledger.statuses import StatusKey, StatusRow
 
 ROLES = Path(__file__).parents[2] / "deploy" / "sql" / "roles.sql"
@@ -36,8 +37,9 @@ def guarded(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 
 async def work(house: House) -> None:
-    """What the program does there: it reads, makes its tables and view, and writes a status."""
+    """What the program does there: it reads, makes its tables, the workers' queue and its view, and writes a status."""
     async with open_store(Settings(**house.settings()), environ={}) as opened:
+        await bring(opened.ledger)  # the workers' queue
         [one] = [row async for row in opened.store.outlines()]
         key = StatusKey("ann", one.scope, opened.fingerprinter.name("nvcr.io", "u"), one.row)
         await opened.ledger.statuses.put(StatusRow(key=key, name="ngc", state="alive", verdict="valid", reason="login_accepted"))
@@ -83,6 +85,8 @@ SEEN_BY_NOBODY_ELSE = [
     "SELECT * FROM validator.statuses",
     "SELECT * FROM public.credential",
     "SELECT * FROM validator.sealed_keys",
+    "SELECT * FROM validator.procrastinate_jobs",
+    "SELECT validator.procrastinate_register_worker_v1()",
     "SELECT * FROM public.ueks",
 ]
 
