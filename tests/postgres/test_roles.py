@@ -86,7 +86,6 @@ SEEN_BY_NOBODY_ELSE = [
     "SELECT * FROM public.credential",
     "SELECT * FROM validator.sealed_keys",
     "SELECT * FROM validator.procrastinate_jobs",
-    "SELECT validator.procrastinate_register_worker_v1()",
     "SELECT * FROM public.ueks",
 ]
 
