@@ -63,7 +63,7 @@ postgres: setup ## every test of the ledger on Postgres, and what takes longer t
 chaos: setup ## 20,000 checks with a fault somewhere in each; the last line is one JSON object
 	$(BIN)/python -m tests.chaos
 
-mutants: setup ## would the tests notice? faults in what decides, a seeded sample, at most an hour; the last line is one JSON object
+mutants: setup ## would the pure tests notice? small faults in what decides, at most an hour; the last line is one JSON object
 	$(BIN)/python -m tests.mutants
 
 browser: setup ## the dashboard in Chromium (Debian's chromium; skipped without it)

@@ -1,9 +1,9 @@
-"""`make mutants`: would the tests notice? One small fault at a time is made in what decides, and the tests are run; the last line is one JSON object.
+"""`make mutants`: would the pure tests notice? One small fault at a time is made in what decides; the last line is one JSON object.
 
-    python -m tests.mutants [--mutants 150] [--seed 20261127] [--minutes 60] [--tests pure] [--only validator/verdict] [--name FILE:NUMBER]
+    python -m tests.mutants [--mutants N] [--seed 20261127] [--minutes 60] [--only validator/verdict] [--name FILE:NUMBER] [--write]
 
-The faults are a seeded sample of all (`mutate.py`). The pure tests are run first, those of the fault's own module before the others; what
-they let pass is given to the cases of the registry that it is about. What both let pass is a survivor, and is printed.
+All faults of `mutate.py`, or a seeded sample. A fault is shown to the tests that come by its line (`tracing.py`), those first that have
+noticed most of its module's, until one fails; a test that takes much longer than it does has noticed it, too. What all let pass is a survivor.
 
 Own code, as mutmut makes faults in functions alone and cosmic-ray neither in texts nor in rows: what a registry's answer means stands in
 tables at a module's level. And no fault is ever written to the tree: other runs go on beside it.
@@ -14,60 +14,91 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from random import Random
 from typing import Final
 
 from tests.mutants.mutate import Mutant, mutants
+from tests.mutants.serving import COLD, Server, cold, warm
+from tests.mutants.tracing import Traced, traced
 
 ROOT: Final = Path(__file__).parents[2]
 DECIDES: Final = ("validator/credential.py", "validator/protocol", "validator/verdict", "validator/status", "validator/providers")
 PURE: Final = (
-    "tests/unit/protocol", "tests/unit/providers", "tests/unit/test_status.py", "tests/unit/registry/test_client.py",
+    "tests/unit/protocol", "tests/unit/verdict", "tests/unit/providers", "tests/unit/test_status.py", "tests/unit/registry/test_client.py",
     "tests/unit/test_preflight.py", "tests/unit/test_preflight_answers.py", "tests/unit/sweep", "tests/property/test_protocol_laws.py",
     "tests/property/test_realm_laws.py", "tests/property/test_token_laws.py", "tests/property/test_status_walk.py",
     "tests/property/test_verdict_laws.py",
 )  # fmt: skip
 SLOW: Final = ("the_long_run", "usual_laws", "linear_time", "more_deaths_are_never_likelier", "one_answer_to_every_secret")
 """Tests that are about other things, and take seconds."""
-OWN: Final[dict[str, tuple[str, ...]]] = {
-    "validator/protocol/": ("tests/unit/protocol",), "validator/status/": ("tests/unit/test_status.py", "tests/property/test_status_walk.py"),
-    "validator/providers/": ("tests/unit/providers",), "validator/verdict/": ("tests/unit/providers", "tests/unit/registry/test_client.py"),
-    "validator/credential.py": ("tests/unit/test_preflight.py",),
-}  # fmt: skip
-"""The tests of a part that are likeliest to notice."""
-CASES: Final[dict[str, tuple[str, ...]]] = {
-    "validator/providers/ngc.py": ("test_ngc", "test_ngc_", "test_vendor_lives"), "validator/providers/dockerhub.py": ("test_dockerhub", "test_vendor"),
-    "validator/providers/ghcr.py": ("test_ghcr",), "validator/providers/gitlab.py": ("test_gitlab",),
-    "validator/providers/base.py": ("test_costs", "test_gen", "test_other"), "validator/providers/plan.py": ("test_costs", "test_gen", "test_other"),
-    "validator/providers/generic.py": ("test_gen", "test_other"), "validator/providers/__init__.py": ("test_gen", "test_other"),
-    "validator/providers/questions.py": ("test_costs", "test_gen"), "validator/providers/login_questions.py": ("test_costs", "test_gen", "test_n"),
-    "validator/providers/image_questions.py": ("test_costs", "test_img", "test_gen", "test_n"), "validator/providers/": ("test_other",),
-    "validator/protocol/manifest.py": ("test_img", "test_gen_image", "test_net_odd"), "validator/protocol/reference.py": ("test_img", "test_kube"),
-    "validator/protocol/realm.py": ("test_sec_realms", "test_sec_addresses", "test_net_names"), "validator/protocol/": ("test_gen", "test_net", "test_sec"),
-    "validator/credential.py": ("test_kube", "test_osmo", "test_gen_login"), "validator/status/": ("test_vendor_lives", "test_gitlab_lives"),
-    "validator/verdict/image.py": ("test_gen_image", "test_img", "test_ghcr", "test_gitlab", "test_dockerhub"),
-    "validator/verdict/": ("test_gen", "test_img", "test_net", "test_ghcr", "test_gitlab", "test_ngc", "test_dockerhub", "test_other"),
-}  # fmt: skip
-"""The cases that are about a part: of the longest beginning of its path, by the beginnings of their files."""
+NOBODY: Final = "nobody runs it"
 
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of a mutant: "pure" or "cases" noticed it, or it "survived"; `by` the first test that failed."""
+    """What became of a mutant: `by` is the first test that failed; "" where it survived, for the reason that `why` has."""
 
     mutant: Mutant
-    noticed: str
     by: str
+    why: str
     seconds: float
+
+
+@dataclass
+class Order:
+    """Which tests first: those that have noticed most of a module's faults by now, then the quick ones."""
+
+    found: Traced
+    noticed: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    number: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.number = {test.name: at for at, test in enumerate(self.found.tests)}
+
+    def note(self, module: str, by: str) -> None:
+        """`by` noticed a fault of `module`."""
+        if by in self.number:
+            self.noticed[module][self.number[by]] += 1
+
+    def by_line(self, mutant: Mutant) -> list[int]:
+        """The tests that run its statement."""
+        kills = self.noticed[mutant.module]
+        return sorted(self.found.of(mutant.module, mutant.lines), key=lambda at: (-kills[at], self.found.tests[at].seconds))
+
+    def all_of(self, mutant: Mutant) -> list[int]:
+        """All tests, a file after the other."""
+        kills = self.noticed[mutant.module]
+        comes_by: Counter[str] = Counter()
+        for (module, _), bits in self.found.lines.items():
+            if module == mutant.module:
+                comes_by.update({self.found.tests[at].file for at in self._some(bits)})
+        of_file: Counter[str] = Counter()
+        took: Counter[str] = Counter()
+        for at, test in enumerate(self.found.tests):
+            of_file[test.file] += kills[at]
+            took[test.file] += int(1000 * test.seconds)
+        files = {test.file: (-of_file[test.file], -comes_by[test.file], took[test.file]) for test in self.found.tests}
+        return sorted(range(len(self.found.tests)), key=lambda at: (*files[self.found.tests[at].file], self.found.tests[at].file, -kills[at], at))
+
+    def _some(self, bits: int) -> list[int]:
+        return [at for at in range(0, len(self.found.tests), 7) if bits >> at & 1]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A warm and a cold server, which one at a time uses."""
+
+    warm: Server
+    cold: Server
 
 
 def modules(only: str = "") -> list[str]:
@@ -82,108 +113,92 @@ def _every(only: str) -> tuple[Mutant, ...]:
 
 
 def sample(size: int, seed: int, only: str = "") -> tuple[list[Mutant], int]:
-    """A seeded sample of all mutants, and how many there are."""
+    """A seeded sample of all mutants, 0 for all of them in a seeded order, and how many there are."""
     every = _every(only)
-    return Random(f"mutants {seed}").sample(every, min(size, len(every))), len(every)
+    return Random(f"mutants {seed}").sample(every, min(size or len(every), len(every))), len(every)
 
 
-def _longest(table: dict[str, tuple[str, ...]], module: str) -> tuple[str, ...]:
-    return table[max((each for each in table if module.startswith(each)), key=len)]
-
-
-def pure_tests(module: str, kind: str = "pure") -> list[str]:
-    """The pure tests, those of the module's own part first, or these alone ("own")."""
-    own = _longest(OWN, module)
-    return [*own] if kind == "own" else [*own, *(one for one in PURE if one not in own)]
-
-
-def case_tests(module: str) -> list[str]:
-    """The cases that are about a module."""
-    found = [path for each in _longest(CASES, module) for path in sorted((ROOT / "tests" / "cases").glob(f"{each}*.py"))]
-    return list(dict.fromkeys(str(path.relative_to(ROOT)) for path in found))
-
-
-def noticed(mutant: Mutant | None, tests: Iterable[str], limit_s: float) -> str:
-    """The first test that fails with this fault, "too late" where they take too long; "" where all pass."""
-    line = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-n0",
-        "--tb=no",
-        "-p",
-        "tests.mutants.loading",
-        "-p",
-        "no:randomly",
-        "-p",
-        "no:cacheprovider",
-    ]
-    environment = {**os.environ, "MUTANT": mutant.name if mutant else "", "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        done = subprocess.run(
-            [*line, "-k", f"not ({' or '.join(SLOW)})", *tests],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=limit_s,
-        )  # fmt: skip
-    except subprocess.TimeoutExpired:
-        return "too late"
-    if done.returncode == 0:
-        return ""
-    failed = [text.split(" ")[1] for text in done.stdout.splitlines() if text.startswith(("FAILED", "ERROR"))]
-    return next(iter(failed), "it cannot be imported")
-
-
-def fate(mutant: Mutant, limit_s: float, tests: str) -> Fate:
+def fate(mutant: Mutant, pair: Pair, order: Order) -> Fate:
     """What becomes of one."""
-    began = time.monotonic()
-    by, kind = noticed(mutant, pure_tests(mutant.module, tests), limit_s), "pure"
-    if not by and tests == "all":
-        by, kind = noticed(mutant, case_tests(mutant.module), 3 * limit_s), "cases"
-    return Fate(mutant, kind if by else "survived", by, time.monotonic() - began)
+    began, found = time.monotonic(), order.found
+    why, by = "", COLD
+    if mutant.inside and not found.at_import(mutant.module, mutant.lines):
+        tests = order.by_line(mutant)
+        if not tests:
+            return Fate(mutant, "", NOBODY, time.monotonic() - began)
+        by, why = pair.warm.ask(_task(mutant, tests, found)), f"{len(tests)} tests run it"
+    if by == COLD:
+        by, why = pair.cold.ask(_task(mutant, order.all_of(mutant), found)), "all tests may see it"
+    order.note(mutant.module, by)
+    return Fate(mutant, by, why, time.monotonic() - began)
 
 
-def fates(chosen: list[Mutant], processes: int, until: float, limit_s: float, tests: str) -> Iterator[Fate]:
+def _task(mutant: Mutant | None, tests: Sequence[int], found: Traced) -> tuple[Mutant | None, list[tuple[str, float]], float]:
+    chosen = [found.tests[at] for at in tests]
+    return mutant, [(test.name, 2 + 10 * test.seconds) for test in chosen], 60 + 10 * sum(test.seconds for test in chosen)
+
+
+def fates(chosen: list[Mutant], pairs: Sequence[Pair], order: Order, until: float) -> Iterator[Fate]:
     """The fates of as many as can be begun in time, as they come."""
+    free: SimpleQueue[Pair] = SimpleQueue()
+    for pair in pairs:
+        free.put(pair)
 
     def one(mutant: Mutant) -> Fate | None:
-        return fate(mutant, limit_s, tests) if time.monotonic() < until else None
+        if time.monotonic() > until:
+            return None
+        pair = free.get()
+        try:
+            return fate(mutant, pair, order)
+        finally:
+            free.put(pair)
 
-    with ThreadPoolExecutor(processes) as pool:
+    with ThreadPoolExecutor(len(pairs)) as pool:
         yield from (found for done in as_completed([pool.submit(one, mutant) for mutant in chosen]) if (found := done.result()) is not None)
 
 
 def main(arguments: list[str]) -> int:
-    """Sample, run, print."""
+    """Trace, sample, run, print."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
-    parser.add_argument("--mutants", type=int, default=150)
+    parser.add_argument("--mutants", type=int, default=0, help="how many; 0: all")
     parser.add_argument("--seed", type=int, default=20261127)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="the beginning of a file's path")
-    parser.add_argument("--name", default="", help="one mutant, as it was printed")
-    parser.add_argument("--tests", choices=("own", "pure", "all"), default="all", help="those of a fault's own part; the pure ones; the cases too")
+    parser.add_argument("--name", action="append", default=[], help="this mutant, as it was printed; may be given again")
+    parser.add_argument("--tests", nargs="*", default=list(PURE), help="files of tests instead of all pure ones")
     told = parser.parse_args(arguments)
-    began, limit_s = time.monotonic(), 300.0
+    began, unwanted = time.monotonic(), "|".join(SLOW)
     chosen, every = sample(told.mutants, told.seed, told.only)
     if told.name:
-        module, _, number = told.name.rpartition(":")
-        chosen = [mutants(module, (ROOT / module).read_text(encoding="utf-8"))[int(number)]]
-    if first := noticed(None, pure_tests(chosen[0].module, told.tests), limit_s):
-        raise SystemExit(f"the tests fail without any fault: {first}")
+        wanted = {(module, int(number)) for module, _, number in (name.rpartition(":") for name in told.name)}
+        chosen = [one for one in _every("") if (one.module, one.number) in wanted]
+    found = traced(modules(), told.tests, unwanted)
+    order = Order(found)
+    pairs = [Pair(Server(warm(told.tests, unwanted)), Server(cold(found.modules, unwanted))) for _ in range(told.processes)]
+    for server in (pairs[0].warm, pairs[0].cold):
+        if first := server.ask(_task(None, range(len(found.tests)), found)):
+            raise SystemExit(f"the tests fail without any fault: {first}")
     counted: Counter[str] = Counter()
     survivors = []
-    # the last minutes are for those that were begun
-    for one in fates(chosen, told.processes, began + max(0.5, told.minutes - 8) * 60, limit_s, told.tests):
-        counted[one.noticed] += 1
-        if one.noticed == "survived":
+    for one in fates(chosen, pairs, order, began + told.minutes * 60):
+        counted["killed" if one.by else "survived"] += 1
+        if not one.by:
             survivors.append(f"{one.mutant.name} line {one.mutant.line}: {one.mutant.what}")
-        print(f"{one.noticed:8} {one.mutant.name} line {one.mutant.line}: {one.mutant.what} ({one.by or 'nobody'}, {one.seconds:.0f} s)", flush=True)
+        print(
+            f"{'killed' if one.by else 'SURVIVED'} {one.mutant.name} line {one.mutant.line}: {one.mutant.what} ({one.by or one.why}, {one.seconds:.1f} s)",
+            flush=True,
+        )
+    for pair in pairs:
+        pair.warm.close()
+        pair.cold.close()
     made = counted.total()
-    killed = made - counted["survived"]
-    figures = {"all": every, "mutants": made, "killed": killed, "killed_by_pure": counted["pure"], "killed_by_cases": counted["cases"]}
-    score = {"score": round(killed / made, 3) if made else None, "survivors": survivors}
-    print(json.dumps({**figures, **score, "seed": told.seed, "seconds": round(time.monotonic() - began)}))
+    score = {"score": round(counted["killed"] / made, 3) if made else None, "survivors": survivors}
+    print(
+        json.dumps(
+            {"all": every, "mutants": made, "killed": counted["killed"], **score, "seed": told.seed, "seconds": round(time.monotonic() - began)}
+        )
+    )
     return 0
 
 

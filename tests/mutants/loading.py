@@ -1,11 +1,7 @@
-"""A plugin of pytest: the module that `MUTANT` names is imported with one fault in it. Nothing is written to the tree.
-
-MUTANT=validator/verdict/table.py:17 python -m pytest -p tests.mutants.loading …
-"""
+"""A module is imported with one fault in it. Nothing is written to the tree."""
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
@@ -14,7 +10,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Final
 
-from tests.mutants.mutate import mutated
+from tests.mutants.mutate import Mutant, mutated
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -50,8 +46,8 @@ class Finder(MetaPathFinder):
         return spec
 
 
-if told := os.environ.get("MUTANT", ""):
-    file, _, number = told.rpartition(":")
-    finder = Finder(ROOT / file, int(number))
+def install(mutant: Mutant) -> None:
+    """From now on its module is imported with the fault."""
+    finder = Finder(ROOT / mutant.module, mutant.number)
     assert finder.name not in sys.modules, f"{finder.name} was imported before its fault"
     sys.meta_path.insert(0, finder)

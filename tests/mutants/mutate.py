@@ -24,6 +24,8 @@ SWAPPED: Final[dict[type[ast.operator], type[ast.operator]]] = {
 EXCHANGED: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
 LABELS: Final = frozenset({"row", "cause", "advice", "label", "name", "title", "page", "renew", "fix"})
 """Keywords whose texts name a thing, or are told to people."""
+TOLD: Final = frozenset({"causes", "advice"})
+"""Keywords that hold nothing but sentences for people, by reason."""
 PATTERNS: Final = frozenset({"words", "compile"})
 """Calls whose text is a pattern, blanks or not."""
 
@@ -36,6 +38,10 @@ class Mutant:
     number: int
     line: int
     what: str
+    lines: tuple[int, int] = (0, 0)
+    """First and last line of the statement that it is in, or of its head."""
+    inside: bool = False
+    """In a function's body: it is not there before the function is called."""
 
     @property
     def name(self) -> str:
@@ -45,34 +51,51 @@ class Mutant:
 
 Change = tuple[ast.AST, str, Callable[[ast.AST], None]]
 """The node, what is said of it, and what makes the fault in (a copy of) it."""
+Place = tuple[int, int, bool]
+"""The lines of the statement (or its head) around a node, and whether that is in a function's body."""
 
 
 def mutants(module: str, source: str) -> list[Mutant]:
     """All mutants of a module, in the order of its text."""
-    return [Mutant(module, number, getattr(node, "lineno", 0), what) for number, (node, what, _) in enumerate(_changes(ast.parse(source)))]
+    return [
+        Mutant(module, number, getattr(node, "lineno", 0), what, (first, last), inside)
+        for number, ((node, what, _), (first, last, inside)) in enumerate(_changes(ast.parse(source)))
+    ]
 
 
 def mutated(source: str, number: int) -> ast.Module:
     """The module's tree with the `number`th fault in it."""
     tree = ast.parse(source)
-    for at, (node, _, change) in enumerate(_changes(tree)):
+    for at, ((node, _, change), _) in enumerate(_changes(tree)):
         if at == number:
             change(node)
             return ast.fix_missing_locations(tree)
     raise ValueError(f"there is no mutant {number}")
 
 
-def _changes(tree: ast.Module) -> list[Change]:
-    return list(_of(tree, frozenset()))
+def _changes(tree: ast.Module) -> list[tuple[Change, Place]]:
+    return list(_of(tree, frozenset(), (0, 0, False)))
 
 
-def _of(node: ast.AST, within: frozenset[str]) -> Iterator[Change]:
+def _of(node: ast.AST, within: frozenset[str], place: Place) -> Iterator[tuple[Change, Place]]:
     """The changes of `node` and all below it; `within` names the keywords and calls that it stands in."""
-    yield from _here(node, within)
+    yield from ((change, place) for change in _here(node, within))
     for name, value in ast.iter_fields(node):
         for child in value if isinstance(value, list) else [value]:
             if isinstance(child, ast.AST) and not _left_alone(node, name, child):
-                yield from _of(child, _inside(node, name, child, within))
+                yield from _of(child, _inside(node, name, child, within), _placed(child, place, inside="def" in within))
+
+
+def _placed(node: ast.AST, place: Place, *, inside: bool) -> Place:
+    """Where `node` is: in a place of its own if it is a statement, or what has a body; else where its parent is."""
+    if not isinstance(node, ast.stmt | ast.excepthandler | ast.match_case):
+        return place
+    first = node.pattern.lineno if isinstance(node, ast.match_case) else node.lineno
+    below = node.cases if isinstance(node, ast.Match) else getattr(node, "body", None)
+    if not below:
+        return first, getattr(node, "end_lineno", None) or first, inside
+    start = below[0].pattern.lineno if isinstance(below[0], ast.match_case) else below[0].lineno
+    return first, max(first, start - 1), inside
 
 
 def _left_alone(node: ast.AST, name: str, child: ast.AST) -> bool:
@@ -126,23 +149,27 @@ def _here(node: ast.AST, within: frozenset[str]) -> Iterator[Change]:
 
 def _entries(node: ast.AST, within: frozenset[str]) -> Iterator[Change]:
     """A row, an entry, a condition of a row left out: of the tables at a module's level."""
-    if "def" in within:
+    if "def" in within or within & TOLD:
         return
     if isinstance(node, ast.Tuple | ast.List | ast.Set) and len(node.elts) > 1:
         for at, entry in enumerate(node.elts):
+            if _is_sentence(entry):
+                continue
             yield node, f"entry `{_short(entry)}` left out", _dropped("elts", at)
     elif isinstance(node, ast.Dict) and len(node.keys) > 1:
         for at, key in enumerate(node.keys):
+            if _is_sentence(node.values[at]):
+                continue
             yield node, f"entry `{_short(key) if key is not None else '**'}` left out", _dropped_entry(at)
     elif isinstance(node, ast.Call):
         for at, given in enumerate(node.keywords):
-            if given.arg is not None and given.arg not in LABELS:
+            if given.arg is not None and given.arg not in LABELS | TOLD:
                 yield node, f"`{_short(given)}` left out of `{ast.unparse(node.func)}`", _dropped("keywords", at)
 
 
 def _constant(node: ast.Constant, within: frozenset[str]) -> Iterator[Change]:
     value = node.value
-    if within & LABELS:
+    if within & (LABELS | TOLD):
         return
     if isinstance(value, bool):
         yield node, f"{not value} for {value}", lambda n: _set(n, "value", not value)
@@ -150,6 +177,13 @@ def _constant(node: ast.Constant, within: frozenset[str]) -> Iterator[Change]:
         yield node, f"{value + 1} for {value}", lambda n: _set(n, "value", value + 1)
     elif isinstance(value, str) and value and (within & PATTERNS or not re.search(r"\s", value)):
         yield node, f"another text for {value[:40]!r}", lambda n: _set(n, "value", f"~{value}")
+
+
+def _is_sentence(node: ast.expr) -> bool:
+    """True for what is told to people: a text with blanks, several, or one that is put together."""
+    if isinstance(node, ast.Tuple):
+        return all(_is_sentence(each) for each in node.elts)
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip())
 
 
 def _is_text(node: ast.BinOp) -> bool:

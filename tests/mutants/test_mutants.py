@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
+import sys
 
 import pytest
 
-from tests.mutants.__main__ import CASES, OWN, PURE, ROOT, case_tests, main, modules, noticed, pure_tests, sample
+from tests.mutants.__main__ import PURE, ROOT, modules, sample
 from tests.mutants.mutate import mutants, mutated
 
 SOURCE = """
@@ -17,7 +19,8 @@ def young(age, wise):
         return max(age, 1)
     print("a sentence of words")
 
-TABLE = (row(statuses=(401, 403), cause="told", text=words("no such key")), {"a": True})
+TABLE = (row(statuses=(401, 403), cause="told", text=words("no such key"), advice={1: "Do it", 2: "Leave it"}), {"a": True})
+WORDS = {"a": ("One sentence.", "Another one"), "b": "a third"}
 """
 FAULTS = {
     "`age < 3` turned": "if age <= 3 and (not wise):", "`age < 3` left out": "if not wise:", "`age < 3 and (not wise)` with or": "if age < 3 or not wise:",
@@ -30,7 +33,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("what", FAULTS)
 def test_a_fault_is_what_it_is_said_to_be(what):
-    [found] = [one for one in mutants("m.py", SOURCE) if one.what == what]
+    found = next(one for one in mutants("m.py", SOURCE) if one.what == what)
     text = ast.unparse(mutated(SOURCE, found.number))
     assert FAULTS[what] in text
     assert FAULTS[what] not in ast.unparse(ast.parse(SOURCE))
@@ -39,10 +42,17 @@ def test_a_fault_is_what_it_is_said_to_be(what):
 
 def test_what_is_told_to_people_is_no_fault():
     said = " ".join(one.what for one in mutants("m.py", SOURCE))
-    assert "Not changed" not in said
-    assert "another text for 'told'" not in said
-    assert "`cause='told'` left out" not in said
-    assert "another text for 'a sentence" not in said
+    for told in ("Not changed", "told", "a sentence", "advice", "Do it", "One sentence", "entry `1`", "entry `'a'`", "a third"):
+        assert f"another text for '{told}" not in said
+        assert f"{told} left out" not in said
+    assert "`cause" not in said
+
+
+def test_a_fault_is_known_to_be_in_a_function_or_made_at_import():
+    found = {one.what: one for one in mutants("m.py", SOURCE)}
+    assert [(one.lines, one.inside) for one in (found["4 for 3"], found["`return max(age, 1)` gives nothing"], found["404 for 403"])] == [
+        ((4, 4), True), ((5, 5), True), ((8, 8), False),
+    ]  # fmt: skip
 
 
 def test_a_sample_is_the_same_again_and_of_what_decides_alone():
@@ -51,33 +61,30 @@ def test_a_sample_is_the_same_again_and_of_what_decides_alone():
     assert some != sample(40, 2)[0]
     assert every > 5000
     assert len({one.module for one in some}) > 10
-    for name in modules():
-        assert pure_tests(name)
-        assert case_tests(name)
-    assert [path for each in (*PURE, *(one for tests in OWN.values() for one in tests)) for path in [ROOT / each] if not path.exists()] == []
-    assert [one for tests in CASES.values() for one in tests if not list((ROOT / "tests" / "cases").glob(f"{one}*.py"))] == []
+    assert [path for path in PURE if not (ROOT / path).exists()] == []
+    assert {name.partition("/")[2].partition("/")[0] for name in modules()} == {"credential.py", "protocol", "verdict", "status", "providers"}
 
 
-def test_a_fault_is_noticed_and_the_tree_stays_as_it_was():
-    name = "validator/protocol/scope.py"
-    source = (ROOT / name).read_text(encoding="utf-8")
-    tests = ["tests/unit/protocol/test_scope.py"]
-    [fault] = [one for one in mutants(name, source) if one.what.startswith("`return") and "gives nothing" in one.what][:1]
-    assert noticed(fault, tests, 55).startswith("tests/unit/protocol/test_scope.py::")
-    assert (ROOT / name).read_text(encoding="utf-8") == source
-
-
-def test_a_run_ends_in_one_json_object(monkeypatch, capsys):
-    asked = []
-
-    def one_in_three_lives(mutant, tests, limit_s):
-        asked.append(list(tests))
-        return "" if mutant is None or mutant.number % 3 == 0 else "too late"
-
-    monkeypatch.setattr("tests.mutants.__main__.noticed", one_in_three_lives)
-    assert main(["--mutants", "12", "--seed", "3", "--processes", "1"]) == 0
-    shown = json.loads(capsys.readouterr().out.splitlines()[-1])
-    living = [one for one in sample(12, 3)[0] if one.number % 3 == 0]
-    assert (shown["mutants"], shown["killed"], len(shown["survivors"])) == (12, 12 - len(living), len(living))
-    assert {text.split(" ")[0] for text in shown["survivors"]} == {one.name for one in living}
-    assert len(asked) == 1 + 12 + len(living), "what the pure tests let pass is given to the cases"
+def test_what_the_tests_notice_is_killed_the_rest_survives_and_the_tree_stays_as_it_was():
+    """In a function, at a module's level; what they run, what they do not; at the end one JSON object."""
+    wanted = {
+        "validator/protocol/scope.py": {"`name` left out": True, "`16 * 1024` with another operator": True},
+        "validator/protocol/retry_after.py": {"entry `'jan'` left out": False},
+        "validator/protocol/reference.py": {},
+    }  # fmt: skip
+    sources = {name: (ROOT / name).read_text(encoding="utf-8") for name in wanted}
+    fates = {
+        one.name: fate for name, said in wanted.items() for one in mutants(name, sources[name]) for what, fate in said.items() if one.what == what
+    }
+    unrun = next(one for one in mutants("validator/protocol/reference.py", sources["validator/protocol/reference.py"]) if one.inside)
+    fates[unrun.name] = False
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.mutants", "--processes", "1", *(word for name in fates for word in ("--name", name)), "--tests", "tests/unit/protocol/test_scope.py"],
+        cwd=ROOT, capture_output=True, text=True, check=True, timeout=55,
+    )  # fmt: skip
+    lines = {line.split(" ")[1]: line for line in done.stdout.splitlines() if line.startswith(("killed", "SURVIVED"))}
+    assert {name: line.startswith("killed") for name, line in lines.items()} == fates
+    assert "nobody runs it" in lines[unrun.name]
+    shown = json.loads(done.stdout.splitlines()[-1])
+    assert (shown["mutants"], shown["killed"], len(shown["survivors"])) == (4, 2, 2)
+    assert {name: (ROOT / name).read_text(encoding="utf-8") for name in wanted} == sources

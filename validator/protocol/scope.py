@@ -22,9 +22,9 @@ def parse_scope_text(text: str) -> tuple[Access, ...]:
     """
     merged: dict[tuple[str, str], set[str]] = {}
     for resource in text[:MAX_SCOPE].split():
-        kind, first, rest = resource.partition(":")
-        name, last, actions = rest.rpartition(":")
-        if first and last and kind and name:
+        kind, _, rest = resource.partition(":")
+        name, colon, actions = rest.rpartition(":")
+        if colon and kind and name:
             merged.setdefault((kind, name), set()).update(action for action in actions.split(",") if action)
     return tuple(Access(kind, name, frozenset(actions)) for (kind, name), actions in sorted(merged.items()))
 
