@@ -1,6 +1,7 @@
 """Writes down the conversations that the cases' own tests hold, from end to end, with the emulated registries.
 
-    python -m tests.replay.recording      # runs tests/cases; writes conversations.jsonl
+    python -m tests.replay.recording            # runs tests/cases; writes conversations.jsonl
+    python -m tests.replay.recording --again    # only what follows from the written ones, by the rules as they are
 
 Only what a passed test of a row ended in is kept, and only where the verdict is one that the row itself allows.
 """
@@ -13,7 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -68,8 +69,22 @@ def _of_rows(lines: Iterator[str]) -> Iterator[Recorded]:
             yield {**raw, "row": row["id"]}
 
 
-def main() -> int:
+def write(rows: Iterable[Recorded]) -> int:
+    """Into the file, in order; returns how many."""
+    kept = sorted(({name: value for name, value in one.items() if name not in ("test", "was") and value is not None} for one in rows), key=_place)
+    FILE.write_text("".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")) + "\n" for one in kept), encoding="utf-8")
+    return len(kept)
+
+
+def _place(one: Recorded) -> tuple[str, str]:
+    return one["row"], json.dumps(one)
+
+
+def main(arguments: list[str]) -> int:
     """Run, choose, write."""
+    if arguments == ["--again"]:
+        print(json.dumps({"conversations": write([followed(json.loads(line)) for line in FILE.read_text(encoding="utf-8").splitlines()])}))
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "tests.replay.recording", "-p", "no:randomly", "tests/cases"],
@@ -80,12 +95,9 @@ def main() -> int:
         for one in _of_rows(lines):
             if same_again(one):
                 found.setdefault(json.dumps({name: one[name] for name in ("provider", "asks", "verdict")}, sort_keys=True), one)
-    rows = sorted(({**one, "test": None, "was": None} for one in found.values()), key=lambda one: (one["row"], json.dumps(one)))
-    kept = ({name: value for name, value in one.items() if value is not None} for one in rows)
-    FILE.write_text("".join(json.dumps(one, ensure_ascii=False, separators=(",", ":")) + "\n" for one in kept), encoding="utf-8")
-    print(json.dumps({"conversations": len(rows), "rows": len({one["row"] for one in rows}), "bytes": FILE.stat().st_size, "tests": done.returncode}))
+    print(json.dumps({"conversations": write(found.values()), "rows": len({one["row"] for one in found.values()}), "tests": done.returncode}))
     return done.returncode
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -52,7 +52,7 @@ SHARED: Final = frozenset(
         "run.app", "appspot.com", "googleusercontent.com", "cloudfunctions.net", "web.app", "jfrog.io", "jfrog.com",
         "jfrogdev.com", "scw.cloud", "ocir.io", "oraclecloud.com", "aliyuncs.com", "alicontainer.com", "myhuaweicloud.com",
         "myhuaweicloud.eu", "tencentcloudcr.com", "tencentcs.com", "myqcloud.com", "volces.com", "ghe.com", "github.io",
-        "gitlab.io", "container-registry.com", "container-registry.ovh.net", "ovh.net", "jetbrains.space", "sonatype.app",
+        "gitlab.io", "container-registry.com", "ovh.net", "jetbrains.space", "sonatype.app",
         "cloudrepo.io", "cloudsmith.com", "openshiftapps.com", "dynatrace.com", "ondigitalocean.app", "herokuapp.com",
         "fly.dev", "onrender.com", "netlify.app", "vercel.app", "pages.dev", "workers.dev", "ngrok.io", "ngrok.app",
         "ngrok.dev", "ngrok-free.app", "ngrok-free.dev", "trycloudflare.com", "ts.net", "nip.io", "sslip.io", "duckdns.org",

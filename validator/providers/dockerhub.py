@@ -14,7 +14,7 @@ from validator.evidence import Step
 from validator.protocol.errcode import BodyShape
 from validator.protocol.token import TokenClaims
 from validator.providers.base import BEARER_ONLY, Pace, Provider, Shape, foreign, random_text
-from validator.verdict import Meaning, Outcome, Reason, Says, Traits, row, words
+from validator.verdict import Level, Meaning, Outcome, Reason, Says, Traits, row, words
 
 _LOGINS: Final = frozenset({Step.LOGIN, Step.SCOPED})
 _PULLS: Final = frozenset({Step.PULL, Step.MANIFEST})
@@ -91,7 +91,7 @@ DOCKERHUB: Final = Provider(
     table=(
         row("hub 3 ignored", Outcome.UNKNOWN, Reason.PROTOCOL, secret=Meaning.ACCEPTED, claims_nobody=True),
         # an access policy of the organisation is about the image, not about the credential
-        row("hub 8.15", Outcome.VALID, Reason.LOGIN_ACCEPTED, secret=Meaning.ACCEPTED, pull_reason=Reason.POLICY_DENIED, control_refused=True),
+        row("hub 8.15", Outcome.VALID, Reason.LOGIN_ACCEPTED, Level.LOGIN, secret=Meaning.ACCEPTED, pull_reason=Reason.POLICY_DENIED, control_refused=True),
     ),
     pace=Pace(
         per_second=1, burst=2, in_flight=1, refused=MappingProxyType({600: 10}), refused_per_username=MappingProxyType({1800: 2}),

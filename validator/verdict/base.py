@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
 
 
 class Outcome(StrEnum):
@@ -145,90 +144,6 @@ class Hint(StrEnum):
     DOCKER_HUB_KEY_UNUSED = "docker_hub_key_unused"
     PLAINTEXT_IN_STORE = "plaintext_in_store"
     STORE_DAMAGED = "store_damaged"
-
-
-WITH: Final[dict[Reason, str]] = {
-    # which outcomes may carry a reason; an image's `unknown` may also carry every reason of a credential's `unknown`
-    Reason.LOGIN_ACCEPTED: "valid",
-    Reason.PULL_PROVEN: "valid",
-    Reason.REFUSED: "invalid",
-    Reason.EXPIRED: "invalid",
-    Reason.REVOKED: "invalid",
-    Reason.OWNER_DISABLED: "invalid",
-    Reason.NO_PULL_PERMISSION: "insufficient, denied",
-    Reason.LOGIN_DENIED: "insufficient",
-    Reason.SCOPE_MISSING: "insufficient, denied",
-    Reason.SERVICE_MISSING: "insufficient",
-    Reason.WRONG_KIND: "insufficient, misconfigured",
-    Reason.SSO_REQUIRED: "insufficient, denied",
-    Reason.POLICY_DENIED: "insufficient, denied",
-    Reason.EMPTY_SECRET: "misconfigured",
-    Reason.EMPTY_USERNAME: "misconfigured",
-    Reason.WRONG_USERNAME: "misconfigured",
-    Reason.USERNAME_LOST: "misconfigured",
-    Reason.BAD_CHARACTERS: "misconfigured",
-    Reason.FOREIGN_TOKEN: "misconfigured",
-    Reason.MALFORMED_TOKEN: "misconfigured",
-    Reason.TOKEN_REQUIRED: "misconfigured",
-    Reason.ENCODED_SECRET: "misconfigured",
-    Reason.SHORT_LIVED: "misconfigured, unprovable",
-    Reason.BAD_REGISTRY_NAME: "misconfigured",
-    Reason.HOST_UNKNOWN: "misconfigured",
-    Reason.NOT_A_REGISTRY: "misconfigured",
-    Reason.ANONYMOUS_REGISTRY: "unprovable",
-    Reason.ACCEPTS_ANYONE: "unprovable",
-    Reason.PUBLIC_ONLY: "unprovable",
-    Reason.CONTROL_MISSING: "unprovable",
-    Reason.DNS_NXDOMAIN: "unknown",
-    Reason.DNS_FAILURE: "unknown",
-    Reason.CONNECT_FAILED: "unknown",
-    Reason.TLS_UNTRUSTED: "unknown",
-    Reason.TLS_EXPIRED: "unknown",
-    Reason.TLS_NAME: "unknown",
-    Reason.TLS_FAILED: "unknown",
-    Reason.TIMEOUT: "unknown",
-    Reason.DEADLINE: "unknown",
-    Reason.THROTTLED: "unknown",
-    Reason.PULL_LIMIT: "unknown",
-    Reason.SERVER_ERROR: "unknown",
-    Reason.PROXY_ERROR: "unknown",
-    Reason.CAPTIVE_PORTAL: "unknown",
-    Reason.WAF_BLOCK: "unknown",
-    Reason.PROTOCOL: "unknown",
-    Reason.BODY_TOO_LARGE: "unknown",
-    Reason.TOKEN_REJECTED: "unknown",
-    Reason.AMBIGUOUS_REFUSAL: "unknown",
-    Reason.CONTRADICTION: "unknown",
-    Reason.ACCOUNT_LOCKED: "unknown",
-    Reason.ADDRESS_BANNED: "unknown",
-    Reason.ADDRESS_REFUSED: "unknown",
-    Reason.UNSAFE_REALM: "unknown",
-    Reason.UNSAFE_ADDRESS: "unknown",
-    Reason.UNSAFE_REDIRECT: "unknown",
-    Reason.INSECURE_SCHEME: "unknown",
-    Reason.BUDGET_SPENT: "unknown",
-    Reason.REGISTRY_ILL: "unknown",
-    Reason.ROTATED: "unknown",
-    Reason.UNREADABLE: "unknown",
-    Reason.DISABLED_BY_OPERATOR: "unknown",
-    Reason.NODE_CREDENTIALS_POSSIBLE: "unknown",
-    Reason.UNRENDERED: "unknown",
-    Reason.PULL_OK: "pullable",
-    Reason.PUBLIC: "pullable",
-    Reason.CREDENTIAL_REFUSED: "denied",
-    Reason.HIDDEN_OR_DENIED: "denied",
-    Reason.KEY_BLOCKS_PUBLIC: "denied",
-    Reason.ENTITLEMENT_MISSING: "denied",
-    Reason.GEO_BLOCKED: "denied",
-    Reason.NO_CREDENTIAL: "denied",
-    Reason.PULL_SECRET_BROKEN: "denied",
-    Reason.TAG_NOT_FOUND: "not_found",
-    Reason.REPOSITORY_NOT_FOUND: "not_found",
-    Reason.INVALID_REFERENCE: "not_found",
-    Reason.PLATFORM_MISSING: "wrong_platform",
-    Reason.PLATFORM_MISMATCH: "wrong_platform",
-    Reason.UNSUPPORTED_MANIFEST: "wrong_platform",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,38 @@ def test_no_other_address_is_public(address: str) -> None:
     assert not is_public(address)
 
 
+# first and last address of each block that no secret may be sent to, and the ones beside it; README 4.2.2, IANA's registries
+BLOCKS = {
+    "this network": ("0.0.0.0", "0.255.255.255", None, "1.0.0.0"), "private 10": ("10.0.0.0", "10.255.255.255", "9.255.255.255", "11.0.0.0"),
+    "CGNAT": ("100.64.0.0", "100.127.255.255", "100.63.255.255", "100.128.0.0"), "loopback": ("127.0.0.0", "127.255.255.255", "126.255.255.255", "128.0.0.0"),
+    "Azure's host": ("168.63.129.16", "168.63.129.16", "168.63.129.15", "168.63.129.17"), "link-local": ("169.254.0.0", "169.254.255.255", "169.253.255.255", "169.255.0.0"),
+    "private 172": ("172.16.0.0", "172.31.255.255", "172.15.255.255", "172.32.0.0"), "IETF": ("192.0.0.0", "192.0.0.255", "191.255.255.255", "192.0.1.0"),
+    "documentation 1": ("192.0.2.0", "192.0.2.255", "192.0.1.255", "192.0.3.0"), "AS112": ("192.31.196.0", "192.31.196.255", "192.31.195.255", "192.31.197.0"),
+    "AMT": ("192.52.193.0", "192.52.193.255", "192.52.192.255", "192.52.194.0"), "6to4 relay": ("192.88.99.0", "192.88.99.255", "192.88.98.255", "192.88.100.0"),
+    "private 192": ("192.168.0.0", "192.168.255.255", "192.167.255.255", "192.169.0.0"), "AS112 direct": ("192.175.48.0", "192.175.48.255", "192.175.47.255", "192.175.49.0"),
+    "benchmarks": ("198.18.0.0", "198.19.255.255", "198.17.255.255", "198.20.0.0"), "documentation 2": ("198.51.100.0", "198.51.100.255", "198.51.99.255", "198.51.101.0"),
+    "documentation 3": ("203.0.113.0", "203.0.113.255", "203.0.112.255", "203.0.114.0"), "multicast": ("224.0.0.0", "239.255.255.255", "223.255.255.255", None),
+    "reserved": ("240.0.0.0", "255.255.255.255", None, None), "IPv6 IETF": ("2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", None, "2001:200::"),
+    "IPv6 documentation": ("2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db7::1", "2001:db9::"),
+    "IPv6 AS112": ("2620:4f:8000::", "2620:4f:8000:ffff:ffff:ffff:ffff:ffff", "2620:4f:7fff::1", "2620:4f:8001::"),
+    "IPv6 documentation 2": ("3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", "3ffe:ffff::1", "3fff:1000::"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("everything_is_global", [False, True])
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_block_is_known_to_its_ends_whatever_this_python_calls_global(
+    name: str, everything_is_global: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`is_global` differs between releases (CVE-2024-4032): nothing rests on it alone."""
+    if everything_is_global:
+        monkeypatch.setattr("ipaddress.IPv4Address.is_global", True)
+        monkeypatch.setattr("ipaddress.IPv6Address.is_global", True)
+    first, last, before, after = BLOCKS[name]
+    assert [is_public(address) for address in (first, last)] == [False, False]
+    assert [is_public(address) for address in (before, after) if address is not None] == [True] * sum(each is not None for each in (before, after))
+
+
 ODD = (
     "2130706433",
     "0x7f.1",

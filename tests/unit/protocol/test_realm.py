@@ -215,23 +215,18 @@ def test_the_judge_trusts_no_url_that_was_not_resolved(text: str) -> None:
     assert judge_realm(URL(text), registry=URL(REG), listed=frozenset(), plain_http=False) is UNSAFE
 
 
-TENANTS = (
-    "azurecr.io",
-    "azurecr.cn",
-    "azurecr.us",
-    "amazonaws.com",
-    "pkg.dev",
-    "jfrog.io",
-    "scw.cloud",
-    "ocir.io",
-    "aliyuncs.com",
-    "run.app",
-    "windows.net",
-    "myhuaweicloud.com",
-    "tencentcloudcr.com",
-    "ghe.com",
-    "cluster.local",
+TENANTS = tuple(
+    """
+    azurecr.io azurecr.cn azurecr.us azurecr.de windows.net azure.com azure.net azurewebsites.net azurecontainer.io azureedge.net azurefd.net cloudapp.net
+    trafficmanager.net chinacloudapi.cn usgovcloudapi.net amazonaws.com amazonaws.com.cn on.aws awsapprunner.com cloudfront.net pkg.dev run.app appspot.com
+    googleusercontent.com cloudfunctions.net web.app jfrog.io jfrog.com jfrogdev.com scw.cloud ocir.io oraclecloud.com aliyuncs.com alicontainer.com
+    myhuaweicloud.com myhuaweicloud.eu tencentcloudcr.com tencentcs.com myqcloud.com volces.com ghe.com github.io gitlab.io container-registry.com
+    ovh.net jetbrains.space sonatype.app cloudrepo.io cloudsmith.com openshiftapps.com dynatrace.com ondigitalocean.app herokuapp.com
+    fly.dev onrender.com netlify.app vercel.app pages.dev workers.dev ngrok.io ngrok.app ngrok.dev ngrok-free.app ngrok-free.dev trycloudflare.com ts.net nip.io
+    sslip.io duckdns.org cluster.local
+""".split()
 )
+"""Where strangers have hosts under one name, at whatever depth: others.md 21 and its like of other clouds and tunnels."""
 
 
 @pytest.mark.parametrize("suffix", TENANTS)
@@ -239,6 +234,29 @@ def test_strangers_share_no_site(suffix: str) -> None:
     for deep in ("", "x.", "us-east-1.", "dkr.ecr.us-east-1."):
         assert not same_site(f"evil.{deep}{suffix}", f"good.{deep}{suffix}")
         assert not same_site(f"evil.{deep}{suffix}", suffix)
+    assert not same_site(suffix, f"evil.{suffix}")
+
+
+# registry -> its realm's host elsewhere, and a host beside it that is none; others.md 21
+ELSEWHERE = {
+    "registry.gitlab.com": ("gitlab.com", "about.gitlab.com"), "docker.io": ("auth.docker.io", "hub.docker.io"), "index.docker.io": ("auth.docker.io", "auth.docker.com"),
+    "registry-1.docker.io": ("auth.docker.io", "registry.docker.io"), "registry.hub.docker.com": ("auth.docker.io", "auth.docker.com"),
+    "nvcr.io": ("authn.nvidia.com", "api.nvidia.com"), "registry.redhat.io": ("sso.redhat.com", "api.redhat.com"),
+    "registry.connect.redhat.com": ("sso.redhat.com", "api.redhat.com"), "registry.digitalocean.com": ("api.digitalocean.com", "evil.digitalocean.com"),
+    "rg.nl-ams.scw.cloud": ("api.scaleway.com", "evil.scaleway.com"), "registry.eu-central-1.aliyuncs.com": ("dockerauth.eu-central-1.aliyuncs.com", "dockerauth.cn.aliyuncs.com"),
+    "registry-vpc.cn-beijing.aliyuncs.com": ("dockerauth-vpc.cn-beijing.aliyuncs.com", "dockerauth-x.cn-beijing.aliyuncs.com"),
+    "registry-intl.cn-beijing.aliyuncs.com": ("dockerauth.cn-beijing.aliyuncs.com", "dockerauth.aliyuncs.com"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("registry", ELSEWHERE)
+def test_a_realm_that_is_known_elsewhere_is_one_host(registry: str) -> None:
+    known, other = ELSEWHERE[registry]
+    assert known in known_realm_hosts(registry)
+    assert other not in known_realm_hosts(registry)
+    assert len(known_realm_hosts(registry)) == (2 if "aliyuncs" in registry else 1)
+    for near in (f"x{registry}", f"{registry}.x", f"a.{registry}", registry.replace(".", "x", 1)):
+        assert known_realm_hosts(near) == frozenset(), near
 
 
 def test_known_realms_are_whole_names() -> None:

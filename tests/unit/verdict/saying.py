@@ -19,13 +19,18 @@ def answer(
     step: str, status: int | None, shape: str = "", code: str = "", text: str = "", *, demands: str = "", kind: str | None = None, **more: Any
 ) -> Exchange:  # fmt: skip
     """A step's letter (`B`: a login at the registry itself), a status, the body; `demands`: the scheme of its challenge."""
-    fields: dict[str, Any] = {"authorized": step in "LTHGB", "basic": "demanded" if step == "B" else "", "method": "HEAD" if step == "H" else "GET"}
+    fields: dict[str, Any] = {
+        "party": Party.SUBJECT,
+        "authorized": step in "LTHGB",
+        "basic": "demanded" if step == "B" else "",
+        "method": "HEAD" if step == "H" else "GET",
+    }
     if step in "LT":
         fields["grant"] = Grant() if more.pop("token", False) else None
     if kind is not None:
         fields["manifest"] = ManifestSeen(kind=kind)
     return Exchange(
-        step=STEPS["L" if step == "B" else step], party=Party.SUBJECT, url="https://reg.test/", status=status,
+        step=STEPS["L" if step == "B" else step], url="https://reg.test/", status=status,
         shape=SHAPES[shape], code=code, text=text, demand=Demand(scheme=demands) if demands else None, **{**fields, **more},
     )  # fmt: skip
 
