@@ -14,7 +14,7 @@ from validator.verdict import Outcome, Reason, Verdict
 
 WAIT_S = 600.0
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
-VERDICTS = [Verdict(outcome=outcome, reason=reason) for reason, names in WITH.items() for outcome in Outcome if outcome.value in names]
+VERDICTS = [Verdict(outcome=outcome, reason=Reason(reason)) for reason, names in WITH.items() for outcome in Outcome if outcome.value in names]
 MOVE_NOTHING = [v for v in VERDICTS if v.outcome is Outcome.UNKNOWN or v.reason is Reason.CONTROL_MISSING]
 SECONDS = st.one_of(st.sampled_from([-3600.0, 0.0, 3.0, WAIT_S - 1, WAIT_S, 86_400.0]), st.floats(-7200, 1e6))
 REFUSALS = [v for v in VERDICTS if v.outcome is Outcome.INVALID]

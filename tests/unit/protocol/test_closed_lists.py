@@ -11,12 +11,49 @@ from validator.protocol.realm import MAX_REALM
 from validator.protocol.scope import parse_scope_text
 
 # README 2.5: the order in which one is chosen
-REGISTRY = """TOOMANYREQUESTS DENIED UNAUTHORIZED NAME_UNKNOWN NAME_INVALID MANIFEST_UNKNOWN MANIFEST_INVALID MANIFEST_BLOB_UNKNOWN MANIFEST_UNVERIFIED
-    TAG_INVALID DIGEST_INVALID BLOB_UNKNOWN SIZE_INVALID RANGE_INVALID UNSUPPORTED UNAVAILABLE UNKNOWN PROJECTPOLICYVIOLATION FORBIDDEN NOT_FOUND
-    INVALID_REQUEST BAD_REQUEST PAYMENT_REQUIRED UNAVAILABLE_FOR_LEGAL_REASONS INTERNAL_ERROR SERVICE_UNAVAILABLE""".split()
+REGISTRY = [
+    "TOOMANYREQUESTS",
+    "DENIED",
+    "UNAUTHORIZED",
+    "NAME_UNKNOWN",
+    "NAME_INVALID",
+    "MANIFEST_UNKNOWN",
+    "MANIFEST_INVALID",
+    "MANIFEST_BLOB_UNKNOWN",
+    "MANIFEST_UNVERIFIED",
+    "TAG_INVALID",
+    "DIGEST_INVALID",
+    "BLOB_UNKNOWN",
+    "SIZE_INVALID",
+    "RANGE_INVALID",
+    "UNSUPPORTED",
+    "UNAVAILABLE",
+    "UNKNOWN",
+    "PROJECTPOLICYVIOLATION",
+    "FORBIDDEN",
+    "NOT_FOUND",
+    "INVALID_REQUEST",
+    "BAD_REQUEST",
+    "PAYMENT_REQUIRED",
+    "UNAVAILABLE_FOR_LEGAL_REASONS",
+    "INTERNAL_ERROR",
+    "SERVICE_UNAVAILABLE",
+]
 # RFC 6750 3.1, RFC 6749 5.2 and 4.1.2.1; the last is what distribution's token servers say
-OAUTH = """invalid_request invalid_token insufficient_scope invalid_client invalid_grant unauthorized_client unsupported_grant_type invalid_scope access_denied
-    server_error temporarily_unavailable unauthorized""".split()
+OAUTH = [
+    "invalid_request",
+    "invalid_token",
+    "insufficient_scope",
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "invalid_scope",
+    "access_denied",
+    "server_error",
+    "temporarily_unavailable",
+    "unauthorized",
+]
 
 
 def test_the_codes_are_the_standards_in_their_order() -> None:
@@ -103,8 +140,25 @@ def test_the_config_decides_whether_it_is_an_image(media_type: str) -> None:
 
 
 # Go's list of systems and machines (go/build/syslist), as image indexes name them
-SYSTEMS = "aix android darwin dragonfly freebsd illumos ios js linux netbsd openbsd plan9 solaris wasip1 wasi windows".split()
-MACHINES = "386 amd64 arm arm64 loong64 mips mips64 mips64le mipsle ppc64 ppc64le riscv64 s390x wasm".split()
+SYSTEMS = [
+    "aix",
+    "android",
+    "darwin",
+    "dragonfly",
+    "freebsd",
+    "illumos",
+    "ios",
+    "js",
+    "linux",
+    "netbsd",
+    "openbsd",
+    "plan9",
+    "solaris",
+    "wasip1",
+    "wasi",
+    "windows",
+]
+MACHINES = ["386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64", "s390x", "wasm"]
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

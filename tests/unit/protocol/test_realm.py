@@ -215,17 +215,17 @@ def test_the_judge_trusts_no_url_that_was_not_resolved(text: str) -> None:
     assert judge_realm(URL(text), registry=URL(REG), listed=frozenset(), plain_http=False) is UNSAFE
 
 
-TENANTS = tuple(
-    """
-    azurecr.io azurecr.cn azurecr.us azurecr.de windows.net azure.com azure.net azurewebsites.net azurecontainer.io azureedge.net azurefd.net cloudapp.net
-    trafficmanager.net chinacloudapi.cn usgovcloudapi.net amazonaws.com amazonaws.com.cn on.aws awsapprunner.com cloudfront.net pkg.dev run.app appspot.com
-    googleusercontent.com cloudfunctions.net web.app jfrog.io jfrog.com jfrogdev.com scw.cloud ocir.io oraclecloud.com aliyuncs.com alicontainer.com
-    myhuaweicloud.com myhuaweicloud.eu tencentcloudcr.com tencentcs.com myqcloud.com volces.com ghe.com github.io gitlab.io container-registry.com
-    ovh.net jetbrains.space sonatype.app cloudrepo.io cloudsmith.com openshiftapps.com dynatrace.com ondigitalocean.app herokuapp.com
-    fly.dev onrender.com netlify.app vercel.app pages.dev workers.dev ngrok.io ngrok.app ngrok.dev ngrok-free.app ngrok-free.dev trycloudflare.com ts.net nip.io
-    sslip.io duckdns.org cluster.local
-""".split()
-)
+TENANTS = (
+    "azurecr.io", "azurecr.cn", "azurecr.us", "azurecr.de", "windows.net", "azure.com", "azure.net", "azurewebsites.net", "azurecontainer.io",
+    "azureedge.net", "azurefd.net", "cloudapp.net", "trafficmanager.net", "chinacloudapi.cn", "usgovcloudapi.net", "amazonaws.com",
+    "amazonaws.com.cn", "on.aws", "awsapprunner.com", "cloudfront.net", "pkg.dev", "run.app", "appspot.com", "googleusercontent.com",
+    "cloudfunctions.net", "web.app", "jfrog.io", "jfrog.com", "jfrogdev.com", "scw.cloud", "ocir.io", "oraclecloud.com", "aliyuncs.com",
+    "alicontainer.com", "myhuaweicloud.com", "myhuaweicloud.eu", "tencentcloudcr.com", "tencentcs.com", "myqcloud.com", "volces.com", "ghe.com",
+    "github.io", "gitlab.io", "container-registry.com", "ovh.net", "jetbrains.space", "sonatype.app", "cloudrepo.io", "cloudsmith.com",
+    "openshiftapps.com", "dynatrace.com", "ondigitalocean.app", "herokuapp.com", "fly.dev", "onrender.com", "netlify.app", "vercel.app",
+    "pages.dev", "workers.dev", "ngrok.io", "ngrok.app", "ngrok.dev", "ngrok-free.app", "ngrok-free.dev", "trycloudflare.com", "ts.net",
+    "nip.io", "sslip.io", "duckdns.org", "cluster.local",
+)  # fmt: skip
 """Where strangers have hosts under one name, at whatever depth: others.md 21 and its like of other clouds and tunnels."""
 
 

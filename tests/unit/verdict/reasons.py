@@ -51,7 +51,24 @@ LIST: Final = {
 }
 WITH: Final[dict[str, frozenset[str]]] = {code: frozenset(names.split(", ")) for names, codes in LIST.items() for code in codes.split()}
 """An image's `unknown` may carry every reason of a credential's, too."""
-HINTS: Final = """
-    whitespace short_lived looks_cut username_form username_differs use_a_token new_key terms scope_the_key dead_key_first public_image
-    pull_limit_near ip_restricted owner_other duplicate_scope never_matches docker_hub_key_unused plaintext_in_store store_damaged
-""".split()
+HINTS: Final = [
+    "whitespace",
+    "short_lived",
+    "looks_cut",
+    "username_form",
+    "username_differs",
+    "use_a_token",
+    "new_key",
+    "terms",
+    "scope_the_key",
+    "dead_key_first",
+    "public_image",
+    "pull_limit_near",
+    "ip_restricted",
+    "owner_other",
+    "duplicate_scope",
+    "never_matches",
+    "docker_hub_key_unused",
+    "plaintext_in_store",
+    "store_damaged",
+]
