@@ -1,6 +1,6 @@
 # `make` alone prints the targets. Everything runs in .venv, which `setup` builds from the lock.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep proofs proof-osmo scale accuracy fuzz mutants postgres browser lock clean
+.PHONY: help setup demo test unit lint bench bench-preflight bench-sweep proofs proof-osmo proof-workers scale accuracy fuzz mutants postgres browser lock clean
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
@@ -49,6 +49,11 @@ scale: setup ## nights of very many on a virtual clock: writes docs/scale.md
 
 proof-osmo: setup ## a night over 30,000 credentials beside OSMO, its Postgres started again in the middle; the last line is one JSON object
 	$(BIN)/python -m tests.proofs.osmo --restart
+
+proof-workers: setup ## nights beside OSMO by several workers: their makespan, kills and cuts, credentials set anew; last lines are JSON
+	$(BIN)/python -m tests.proofs.workers
+	$(BIN)/python -m tests.proofs.worker_kills
+	$(BIN)/python -m tests.proofs.worker_changes
 
 accuracy: setup ## every case, and what other checkers say of it; writes docs/accuracy.md; the last line is one JSON object
 	$(BIN)/python -m tests.accuracy

@@ -1,6 +1,6 @@
 """Renders the chart by the few things of Helm's language that its templates use; Helm itself is not there to be asked.
 
-`{{ .Values.a.b }}`, `{{ .Release.Name }}`, `{{ . }}`, `if`, `range` and `define` up to their `end`, `include NAME .` and `toYaml` with `nindent N`;
+`{{ .Values.a.b }}`, `{{ .Release.Name }}`, `{{ . }}`, `if` (with an `else`), `range` and `define` up to their `end`, `include NAME .` and `toYaml` with `nindent N`;
 `{{-` cuts the white space before it. Whatever else stands in a template is an error.
 """
 
@@ -65,8 +65,9 @@ class Rendering:
             self.defined[words.strip('"')] = inner
         elif keyword == "range":
             yield from (self.text(inner, item) for item in self._value(words, dot))
-        elif self._value(words, dot):
-            yield self.text(inner, dot)
+        else:
+            yes, no = _halves(inner)
+            yield self.text(yes if self._value(words, dot) else no, dot)
 
     def _shown(self, word: str, dot: Any) -> str:
         what, _, how = word.partition(" | ")
@@ -102,6 +103,18 @@ def _block(text: str) -> tuple[str, str]:
             return text[: tag.start()], text[tag.end() :]
         at = tag.end()
     raise AssertionError
+
+
+def _halves(inner: str) -> tuple[str, str]:
+    """What stands before an `else` of this block, and what comes after it."""
+    depth, at = 0, 0
+    while (tag := _TAG.search(inner, at)) is not None:
+        keyword = tag["word"].split()[0]
+        if keyword == "else" and not depth:
+            return inner[: tag.start()], inner[tag.end() :]
+        depth += (keyword in ("if", "range", "define")) - (keyword == "end")
+        at = tag.end()
+    return inner, ""
 
 
 def rendered(**given: Any) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from validator.postgres import server_of
 
 DEPLOY = CHART.parents[1]
 EVERYTHING: dict[str, Any] = {
-    "sweepJob": {"enabled": True}, "podMonitor": {"enabled": True}, "networkPolicy": {"morePorts": [5000, 25]}, "image": {"pullSecret": "pull"},
+    "sweepJob": {"enabled": True}, "workers": {"replicas": 3}, "podMonitor": {"enabled": True}, "networkPolicy": {"morePorts": [5000, 25]}, "image": {"pullSecret": "pull"},
     "nodeSelector": {"kubernetes.io/arch": "amd64"},
 }  # fmt: skip
 
@@ -42,12 +42,12 @@ def test_the_chart_makes_what_it_says_and_nothing_twice() -> None:
         ("ServiceAccount", "validator"),
     ]  # fmt: skip
     more = {(one["kind"], one["metadata"]["name"]) for one in rendered(**EVERYTHING)} - set(kinds)
-    assert more == {("CronJob", f"{RELEASE}-sweep"), ("PodMonitor", RELEASE)}
+    assert more == {("CronJob", f"{RELEASE}-sweep"), ("Deployment", f"{RELEASE}-worker"), ("PodMonitor", RELEASE)}
 
 
 def test_every_pod_keeps_the_restricted_profile_and_holds_no_secret() -> None:
     objects = rendered(**EVERYTHING)
-    assert len(list(pods(objects))) == 3
+    assert len(list(pods(objects))) == 4
     for one, pod in pods(objects):
         assert (pod["automountServiceAccountToken"], pod["enableServiceLinks"], pod["serviceAccountName"]) == (False, False, "validator")
         assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["seccompProfile"]) == (True, {"type": "RuntimeDefault"})
@@ -64,8 +64,21 @@ def test_every_pod_keeps_the_restricted_profile_and_holds_no_secret() -> None:
 
 
 def test_a_sweep_is_never_run_again_by_kubernetes() -> None:
-    [job] = [one["spec"]["jobTemplate"]["spec"] for one in rendered(**EVERYTHING) if one["kind"] == "CronJob"]
-    assert (job["backoffLimit"], job["template"]["spec"]["restartPolicy"]) == (0, "Never")
+    for workers, args in ((0, ["sweep"]), (4, ["worker", "--once"])):
+        objects = rendered(sweepJob={"enabled": True, "workers": workers})
+        [job] = [one["spec"]["jobTemplate"]["spec"] for one in objects if one["kind"] == "CronJob"]
+        pod = job["template"]["spec"]
+        assert (job["backoffLimit"], pod["restartPolicy"], pod["containers"][0]["args"]) == (0, "Never", args)
+        assert (job.get("parallelism", 0), job.get("completions", 0)) == (workers, workers)
+
+
+def test_workers_are_as_many_as_wanted_and_are_ended_when_they_show_no_life() -> None:
+    [workers] = [one["spec"] for one in rendered(workers={"replicas": 3}) if one["metadata"]["name"] == f"{RELEASE}-worker"]
+    [container] = workers["template"]["spec"]["containers"]
+    assert (workers["replicas"], container["args"]) == (3, ["worker", "--lanes", "10", "--alive", "/data/alive"])
+    assert {"/data/alive"} == {word for word in container["startupProbe"]["exec"]["command"] if word.startswith("/")}
+    assert "/data/alive" in container["livenessProbe"]["exec"]["command"][-1]
+    assert "/data" in {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
 
 
 def test_what_a_pod_is_told_is_settings_that_the_program_takes(tmp_path: Path) -> None:
@@ -82,19 +95,21 @@ def test_what_a_pod_is_told_is_settings_that_the_program_takes(tmp_path: Path) -
         server = server_of(loaded.store, {"OSMO_POSTGRES_PASSWORD": "p"})
         assert (server.name, server.parameters()["sslmode"], server.parameters()["password"]) == ("osmo at postgres.osmo.svc:5432", "require", "p")
         assert (str(loaded.key_file), str(loaded.osmo.mek_file)) == ("/run/validator/master.key", "/etc/validator/osmo/mek.yaml")
-        assert container["args"][0] in ("serve", "migrate", "sweep")
+        assert container["args"][0] in ("serve", "migrate", "sweep", "worker")
         [key] = pod["initContainers"]
         assert key["command"] == ["install", "--mode=0600", "/etc/validator/master-key/master.key", "/run/validator/master.key"]
 
 
 def test_labels_and_ports_lead_to_the_service() -> None:
-    objects = {one["kind"]: one for one in rendered(**EVERYTHING)}
+    objects = {one["kind"]: one for one in rendered(**EVERYTHING) if not one["metadata"]["name"].endswith("-worker")}
     pod = objects["Deployment"]["spec"]["template"]
     assert objects["Service"]["spec"]["selector"] == pod["metadata"]["labels"] == objects["Deployment"]["spec"]["selector"]["matchLabels"]
     [port] = pod["spec"]["containers"][0]["ports"]
     assert (port["name"], port["containerPort"]) == (objects["Service"]["spec"]["ports"][0]["targetPort"], Settings().api.port)
     policy = objects["NetworkPolicy"]["spec"]
     assert [one["port"] for one in policy["egress"][0]["ports"]] == [53, 53, 443, 5432, 5000, 25]
+    [chosen] = policy["podSelector"]["matchExpressions"]
+    assert chosen["values"] == [RELEASE, *(f"{RELEASE}-{name}" for name in ("migrate", "sweep", "worker"))]
     assert policy["ingress"] == [{"ports": [{"protocol": "TCP", "port": 8080}]}]
     assert pod["spec"]["imagePullSecrets"] == [{"name": "pull"}]
 
@@ -136,15 +151,18 @@ def test_the_compose_file_is_one_and_its_programs_are_there(tmp_path: Path) -> N
     environ = {name: text for name, text in services["serve"]["environment"].items() if name.startswith("VALIDATOR_")}
     loaded = load_settings(None, environ, user_dir=tmp_path, system_file=tmp_path / "none").settings
     assert (str(loaded.osmo.mek_file), len(loaded.notices.urls)) == ("/data/mek.yaml", 1)
+    worker = services["worker"]
+    assert (worker["command"], worker["deploy"]["replicas"], worker["environment"]) == (["worker"], 2, services["serve"]["environment"])
     assert (services["serve"]["command"], services["osmo"]["entrypoint"][2]) == (["serve"], "validator.emulator.osmo")
 
 
-def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["validator.service", "validator-worker.service"])
+def test_the_unit_is_one_that_systemd_takes(tmp_path: Path, name: str) -> None:
     program = shutil.which("systemd-analyze")
     if program is None:
         pytest.skip("systemd-analyze is not installed (Debian: systemd)")
-    text = (DEPLOY / "systemd" / "validator.service").read_text()
-    unit = tmp_path / "validator.service"
+    text = (DEPLOY / "systemd" / name).read_text()
+    unit = tmp_path / name
     unit.write_text(text.replace("/opt/validator/bin/validator", shutil.which("true") or "/bin/true"))
     done = subprocess.run(
         [program, "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False, timeout=60, env={**os.environ, "SYSTEMD_PAGER": ""}

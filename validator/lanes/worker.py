@@ -27,11 +27,12 @@ BEAT_S: Final = 5.0
 
 @dataclass(slots=True)
 class Worker:
-    """One of them. `lanes`: how many it may have at once; most of them wait."""
+    """One of them. `lanes`: how many it may have at once; most of them wait. `alive` is called every few seconds while it lives."""
 
     work: Work
     server: Server
     lanes: int
+    alive: Callable[[], object] = lambda: None
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     _shares: set[LaneShare] = field(default_factory=set)
     _queue: Queue = field(init=False)
@@ -87,6 +88,7 @@ class Worker:
         """Show that there is a worker and that it leads the sweep; have somebody look after the jobs of those that are silent."""
         first = True
         while True:
+            self.alive()
             await _ridden_out(self._beat_once)
             if first or await _ridden_out(self._queue.any_stalled):
                 await _ridden_out(self._queue.ask_to_dispatch)
