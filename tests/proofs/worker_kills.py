@@ -39,7 +39,7 @@ class Night:
     per_second: int = 60
     burst: int = 30
     longest_s: float = 4.0
-    mail_s: float = 0.05
+    mail_s: float = 0.2
     seed: str = "workers"
     restarts: bool = True
 
