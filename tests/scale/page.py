@@ -29,8 +29,8 @@ _WORDS: Final = """## What it says
 - **The failure budget decides where many die.** {stressed}
 - A refusal is believed when it comes a second time, and suspects have a quarter of each window: NGC confirms five deaths an hour, 40 in a
   night of eight hours, Docker Hub two in ten minutes. What is left over is listed, keeps its status, and comes first in the next sweep.
-- GitHub is asked before a key of `ghcr.io` is called dead, and bears five bad keys in a quarter of an hour: beyond that the verdict is
-  `unknown (ambiguous_refusal)` for the night.
+- GitHub is asked before a key of `ghcr.io` is called dead, and bears five bad keys in a quarter of an hour: the next wait their turn, three
+  minutes apart. Where a turn is more than `sweep.wait_s` away (half an hour), the verdict is `unknown (ambiguous_refusal)` for the night.
 - Higher numbers in `registries.HOST.pace` are yours to set where a vendor told you that they are fine. A second address with a ledger of its own
   doubles everything; two ledgers at one address break every limit on this page.
 """

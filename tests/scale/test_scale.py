@@ -41,6 +41,13 @@ def test_a_small_night_keeps_every_limit_and_takes_what_the_pace_says() -> None:
     assert "No window ever had more" in text
 
 
+def test_a_vendor_who_bears_no_more_questions_is_asked_later_in_the_night() -> None:
+    ghcr = of_host(simulated(300, dead_every=10).lanes, "ghcr.io")
+    assert ghcr.refused >= 2 * 6
+    assert not ghcr.unjudged, "GitHub bears five bad keys in a quarter of an hour; six die at once here, and each is asked about twice"
+    assert ghcr.within
+
+
 def test_a_page_says_where_a_limit_was_broken() -> None:
     lane = Lane("docker.io", 2, {"auth.docker.io": 4}, 3, 3, 100.0, 3, {60: (3, 2)}, 1.0, {"budget_spent": 1})
     one = Simulated(2, 1, 2, (lane,), {"alive": 2}, 0, 1.0)

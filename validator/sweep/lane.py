@@ -20,7 +20,7 @@ from validator.probe.reach import provider_of
 from validator.providers import Provider
 from validator.status import Said
 from validator.sweep.base import Heard, LaneReport, Shared
-from validator.sweep.base.asking import converse
+from validator.sweep.base.asking import VendorTurns, converse
 from validator.sweep.base.belief import Belief
 from validator.sweep.base.book import Book, Entry, Superseded, Track
 from validator.sweep.base.canary import Says
@@ -65,6 +65,7 @@ class Lane:
     _witness: tuple[Shared, Credential] | None = None
     _sought: bool = False
     _unwell_until: datetime | None = None
+    _vendor: VendorTurns = field(default_factory=VendorTurns)
 
     @property
     def report(self) -> LaneReport:
@@ -186,6 +187,10 @@ class Lane:
             await self._defer(shared, heard)
             return
         self.queue.had_place(shared)
+        if (until := self._vendor.turn(asked, self.probe.settings.sweep.wait_s if self.wait else 0.0)) is not None:
+            self.queue.answered(shared)
+            await self._put_off(shared, until)
+            return
         if heard.verdict.outcome is Outcome.VALID:
             self._proven, self._witness = True, (shared, credential)
         if heard.verdict.reason is Reason.ADDRESS_BANNED:
@@ -218,17 +223,19 @@ class Lane:
     async def _defer(self, shared: Shared, heard: Heard) -> None:
         """No place in the failure budget: later, if one frees within the sweep's patience; else it is left."""
         retry = heard.verdict.retry_after_s
-        patient = self.wait and retry is not None and retry <= self.probe.settings.sweep.wait_s
         until = heard.at + timedelta(seconds=retry or 0.0)
         self.queue.spent(shared, until)
-        self.queue.timed(shared, until if patient else None, held=bool(shared.words))
-        if shared.words:  # it has been heard of, and is a suspect at least
-            words = shared.words if patient else (*shared.words, heard)
-            await self.book.add(Entry(self.track, shared, phase=Phase.HELD, due_at=until if patient else None, keeps=words))
-        elif patient:
-            await self.book.add(Entry(self.track, shared, phase=Phase.WAITING, due_at=until))
+        if self.wait and retry is not None and retry <= self.probe.settings.sweep.wait_s:
+            await self._put_off(shared, until)
+        elif shared.words:  # it has been heard of, and is a suspect at least
+            await self.book.add(Entry(self.track, shared, phase=Phase.HELD, keeps=(*shared.words, heard)))
         else:
             await self.book.add(Entry(self.track, shared, left=Reason.BUDGET_SPENT, at=heard.at))
+
+    async def _put_off(self, shared: Shared, until: datetime) -> None:
+        """It is asked at `until`; a suspect stays one."""
+        self.queue.timed(shared, until, held=bool(shared.words))
+        await self.book.add(Entry(self.track, shared, phase=Phase.HELD if shared.words else Phase.WAITING, due_at=until, keeps=shared.words))
 
     async def _leave_rest(self) -> None:
         """What was not asked is left to the next sweep; a suspect that was to be asked again stays one."""

@@ -3,27 +3,50 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Final
 
 from validator.credential import Credential
-from validator.evidence import Asker, Party, Step
+from validator.evidence import Asker, Failure, Party, Step
 from validator.probe import Inquiry, Probe, Probed
 from validator.providers import Provider
 from validator.providers.base import NEVER_AGAIN
 from validator.sweep.base import Heard, Shared
 from validator.sweep.base.words import shown
-from validator.verdict import Verdict, decide
+from validator.verdict import Outcome, Verdict, decide
 
 _PULLS: Final = frozenset({Step.SCOPED, Step.PULL, Step.MANIFEST, Step.CONFIG})
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was heard, by whose rules; `probed`: the secret itself was sent."""
+    """What was heard, by whose rules; `probed`: the secret itself was sent. `opinion_spent`: nothing can be said of it without its
+    vendor's word, and the vendor bears no more questions now."""
 
     heard: Heard
     provider: Provider
     probed: bool
+    opinion_spent: bool = False
+
+
+@dataclass(slots=True)
+class VendorTurns:
+    """When a vendor who bears no more questions about bad secrets is asked about the next of them: one after another, as its windows
+    bear them, for each that has no turn costs a refused login (registries/ghcr.md 5)."""
+
+    last: datetime | None = None
+
+    def turn(self, asked: Asked, patience_s: float) -> datetime | None:
+        """When that is; None where the vendor was asked, or a turn is not within `patience_s`."""
+        about, now = asked.provider.introspection, asked.heard.at
+        if not asked.opinion_spent or about is None:
+            return None
+        apart_s = max(window / most for window, most in about.refused.items())
+        until = max(self.last or now, now) + timedelta(seconds=apart_s)
+        if (until - now).total_seconds() > patience_s:
+            return None
+        self.last = until
+        return until
 
 
 def inquiry_of(shared: Shared, credential: Credential) -> Inquiry:
@@ -41,7 +64,9 @@ async def converse(probe: Probe, shared: Shared, credential: Credential) -> Aske
         dead_again_days=(NEVER_AGAIN,) if evidence.subject.leave_dead else probed.provider.dead_again_days, evidence=shown(evidence),
     )  # fmt: skip
     sent = any(exchange.party is Party.SUBJECT and exchange.authorized for exchange in evidence.exchanges)
-    return Asked(heard, probed.provider, sent)
+    opinion = evidence.last(Step.OPINION, party=Party.SUBJECT)
+    spent = opinion is not None and opinion.failure is Failure.BUDGET_SPENT and probed.verdict.outcome is Outcome.UNKNOWN
+    return Asked(heard, probed.provider, sent, spent)
 
 
 def _without_image(probed: Probed) -> Verdict:
