@@ -38,7 +38,7 @@ PURE: Final = (
     "tests/property/test_realm_laws.py", "tests/property/test_token_laws.py", "tests/property/test_status_walk.py",
     "tests/property/test_verdict_laws.py",
 )  # fmt: skip
-SLOW: Final = ("the_long_run", "usual_laws", "linear_time", "more_deaths_are_never_likelier", "one_answer_to_every_secret")
+SLOW: Final = ("the_long_run", "usual_laws", "linear_time", "more_deaths_are_never_likelier", "never_less_likely", "one_answer_to_every_secret")
 """Tests that are about other things, and take seconds."""
 NOBODY: Final = "nobody runs it"
 

@@ -133,6 +133,7 @@ def _serve(pipe: Connection, run: Callable[[Mutant | None, list[tuple[str, float
         if (pid := os.fork()) == 0:
             told = "it ends the process"
             try:
+                gc.disable()  # it would touch, and so copy, all that the server has
                 resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
                 told = run(mutant, tests)
             except pytest.Session.Failed as error:
