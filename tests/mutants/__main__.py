@@ -33,7 +33,7 @@ from tests.mutants.tracing import Traced, traced
 ROOT: Final = Path(__file__).parents[2]
 DECIDES: Final = ("validator/credential.py", "validator/protocol", "validator/verdict", "validator/status", "validator/providers")
 PURE: Final = (
-    "tests/unit/protocol", "tests/unit/verdict", "tests/unit/providers", "tests/unit/test_status.py", "tests/unit/registry/test_client.py",
+    "tests/unit/protocol", "tests/unit/verdict", "tests/unit/providers", "tests/unit/test_status.py", "tests/unit/test_credential.py", "tests/unit/registry/test_client.py",
     "tests/unit/test_preflight.py", "tests/unit/test_preflight_answers.py", "tests/unit/sweep", "tests/property/test_protocol_laws.py",
     "tests/property/test_realm_laws.py", "tests/property/test_token_laws.py", "tests/property/test_status_walk.py",
     "tests/property/test_verdict_laws.py",
