@@ -11,7 +11,7 @@ from yarl import URL
 
 from validator.credential import SecretKind
 from validator.evidence import Asker, Control, Demand, Evidence, Exchange, Grant, Known, Party, Step, Subject
-from validator.probe.usual import ASIDE, key_of
+from validator.probe.usual import ASIDE, Usual, begin_of, end_of
 from validator.protocol.errcode import BodyShape
 from validator.providers import PROVIDERS
 from validator.providers.plan import Plan
@@ -37,27 +37,43 @@ knowns = st.builds(
     scope_accepts_anyone=st.booleans(),
 )  # fmt: skip
 logins = st.builds(
-    Exchange, step=st.just(Step.LOGIN), party=st.just(Party.SUBJECT), method=st.sampled_from(["GET", "POST"]), url=st.just(""), at=moments,
-    status=st.just(200), authorized=st.booleans(), shape=st.sampled_from(BodyShape), code=st.sampled_from(["", "DENIED", "TOOMANYREQUESTS"]),
-    text=st.sampled_from(["", "account locked", "denied"]), grant=st.builds(Grant, anonymous=st.sampled_from([None, True, False])),
-    registry_sign=st.booleans(), retry_after_s=st.sampled_from([None, 5.0]), basic=st.sampled_from(["", "asked", "unasked"]),
+    Exchange, step=st.just(Step.LOGIN), party=st.just(Party.SUBJECT), method=st.sampled_from(["GET", "POST"]), url=st.sampled_from(["", "https://reg.test/v2/"]), at=moments,
+    ms=st.floats(0, 1e5), status=st.just(200), authorized=st.booleans(), shape=st.sampled_from(BodyShape), code=st.sampled_from(["", "DENIED", "TOOMANYREQUESTS"]),
+    text=st.sampled_from(["", "account locked", "denied"]), 
+    grant=st.none() | st.builds(Grant, pulls=st.sampled_from([None, False]), anonymous=st.sampled_from([None, True, False]), life_s=st.floats(0, 3600)),
+    registry_sign=st.booleans(), retry_after_s=st.sampled_from([None, 5.0]), basic=st.sampled_from(["", "demanded", "unasked"]),
 )  # fmt: skip
 plans = st.sampled_from([Plan(provider=p, registry=URL("https://reg.test/"), api=api) for p in PROVIDERS for api in (None, URL("https://api.test/"))])
 
 
-@given(
-    plan=plans,
-    subject=subjects,
-    known=knowns,
-    login=logins,
-    other=st.tuples(names, moments, st.floats(0, 1e5), st.sampled_from(["", "https://reg.test/v2/"])),
-)
-def test_what_is_put_aside_changes_nothing(plan: Plan, subject: Subject, known: Known, login: Exchange, other: tuple[str, float, float, str]) -> None:
-    username, at, ms, url = other
-    one = Evidence(subject, known, (login,))
-    two = Evidence(
-        replace(subject, username=username), replace(known, challenge_age_s=known.challenge_age_s), (replace(login, at=at, ms=ms, url=url),)
-    )
+def key_of(evidence: Evidence) -> tuple[Any, Any] | None:
+    begin, end = begin_of(evidence), end_of(evidence)
+    return None if begin is None or end is None else (begin, end)
+
+
+def but_aside(one: Any, other: Any) -> Any:
+    """`one` with what is put aside taken from `other`; a challenge's age and the controls stand in the key in another form."""
+    return replace(one, **{name: getattr(other, name) for name in ASIDE[type(one)] - {"controls", "challenge_age_s", "grant"}})
+
+
+@given(plan=plans, subject=subjects, known=knowns, other=subjects, age_s=st.sampled_from([0.0, 59.0, 61.0, 9e4]))
+def test_those_that_begin_alike_ask_the_same_first(plan: Plan, subject: Subject, known: Known, other: Subject, age_s: float) -> None:
+    one, two = Evidence(subject, known), Evidence(but_aside(subject, other), replace(known, challenge_age_s=age_s))
+    assume(begin_of(one) is not None and begin_of(one) == begin_of(two))
+    assert next_ask(plan, one) == next_ask(plan, two)
+    usual = Usual()
+    alike = usual.begun(plan, one)
+    assert alike is not None
+    assert alike is usual.begun(plan, two)
+    assert alike.first == next_ask(plan, two)
+
+
+@given(plan=plans, subject=subjects, known=knowns, login=logins, others=st.tuples(subjects, logins))
+def test_what_is_put_aside_changes_nothing(plan: Plan, subject: Subject, known: Known, login: Exchange, others: tuple[Subject, Exchange]) -> None:
+    other = but_aside(login, others[1])
+    if login.grant is not None and others[1].grant is not None:
+        other = replace(other, grant=but_aside(login.grant, others[1].grant))
+    one, two = Evidence(subject, known, (login,)), Evidence(but_aside(subject, others[0]), known, (other,))
     key = key_of(one)
     assume(key is not None)
     assert key_of(two) == key
@@ -83,10 +99,13 @@ def test_every_other_field_is_a_part_of_the_key() -> None:
     )  # fmt: skip
     whole: Any = key_of(base)
     assert whole is not None
-    assert [len(part) for part in (whole[0], whole[1], whole[4])] == [len(fields(kind)) - len(ASIDE[kind]) for kind in (Subject, Known, Exchange)]
+    begin, (exchange, granted) = whole
+    parts = {Subject: begin[0], Known: begin[1], Exchange: exchange, Grant: granted if isinstance(granted, tuple) else (granted,)}
+    assert {kind: len(part) for kind, part in parts.items()} == {kind: len(fields(kind)) - len(ASIDE[kind]) for kind in ASIDE}
     assert key_of(replace(base, known=replace(base.known, ever_valid=True))) != whole
     assert key_of(replace(base, known=replace(base.known, controls={Step.LOGIN: Control.REFUSED}))) != whole
     assert key_of(replace(base, subject=replace(base.subject, kind="nvapi"))) != whole
+    assert key_of(replace(base, exchanges=(replace(base.exchanges[0], grant=Grant(anonymous=True)),))) != whole
 
 
 def test_what_is_not_usual_has_no_key() -> None:

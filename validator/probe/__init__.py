@@ -26,7 +26,7 @@ from validator.probe.lessons import Lessons
 from validator.probe.places import Places, Shared, Together, may_have_counted, opinion_may_have_counted
 from validator.probe.reach import Ways
 from validator.probe.recall import Begun, Recall, budget_class
-from validator.probe.usual import Told, Usual, key_of
+from validator.probe.usual import Alike, Told, Usual
 from validator.protocol.realm import odd_address
 from validator.providers import Provider, shape_of
 from validator.providers.plan import Ask, Auth, Seen, login, ping
@@ -95,8 +95,8 @@ class Probe:
             verdict = decide(evidence, provider.traits, provider.table)
             valid = verdict.outcome is Outcome.VALID
             taught = await Lessons(self.ledger, host).remember(evidence, provider, fingerprint, self.now(), proven=valid)
-            if told.key is not None and valid and len(taught) == 1:
-                self._usual.keep(told.plan, told.key, verdict)
+            if told.alike is not None and valid and len(taught) == 1:
+                told.alike.keep(told.plan, evidence, verdict)
         return Probed(inquiry=inquiry, verdict=verdict, evidence=evidence, provider=provider, fingerprint=fingerprint or "")
 
     async def recalled(self, inquiry: Inquiry, within_s: float) -> tuple[Verdict, datetime] | None:
@@ -157,6 +157,7 @@ class Probe:
     async def _converse(self, inquiry: Inquiry, begun: Begun, pairs: Pairs) -> Told:
         provider, reach, evidence, fingerprint = begun.provider, begun.reach, begun.evidence, begun.fingerprint
         client = self._client(begun, pairs)
+        alike: Alike | None = None
         for _ in range(MOST_ASKS):
             demand, _ = evidence.challenged()
             better = self.ways.provider(inquiry.host, demand)
@@ -167,12 +168,14 @@ class Probe:
                 if inquiry.credential is not None:
                     pairs = client.pairs = self._pairs(inquiry, provider)
                     evidence = replace(evidence, subject=await self._subject(inquiry, provider, reach, fingerprint))
-            plan, key = self.ways.plan(inquiry.host, reach, demand), key_of(evidence)
-            if key is not None and (usual := self._usual.verdict(plan, key)) is not None:
-                return Told(plan, evidence, key, usual)
-            ask = next_ask(plan, evidence)
+            plan = self.ways.plan(inquiry.host, reach, demand)
+            if not evidence.exchanges:
+                alike = self._usual.begun(plan, evidence)
+            elif alike is not None and (verdict := alike.verdict(plan, evidence)) is not None:
+                return Told(plan, evidence, alike, verdict)
+            ask = next_ask(plan, evidence) if alike is None or evidence.exchanges else alike.first
             if ask is None:
-                return Told(plan, evidence, key)
+                return Told(plan, evidence, alike)
             if ask.wait_s:
                 await self.sleep(ask.wait_s)
             exchange = await self._exchange(ask, client, evidence, provider, fingerprint)
