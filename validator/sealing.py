@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
-import hmac
 import json
 import re
 import secrets
@@ -25,6 +23,8 @@ from types import MappingProxyType
 from typing import Any, Final, NewType
 
 import yaml
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import OctKey
@@ -271,7 +271,7 @@ class Fingerprinter:
         raw = key.get_secret_value().encode("utf-8") if isinstance(key, SecretStr) else key
         if len(raw) < KEY_BYTES:
             raise ValueError(f"a fingerprint key has at least {KEY_BYTES} bytes")
-        self._begun = hmac.new(raw, digestmod=hashlib.sha256)
+        self._begun = HMAC(raw, SHA256())
         self._names: dict[tuple[str, str], Fingerprint] = {}
 
     def of(self, host: str, username: str, secret: SecretStr) -> Fingerprint:
@@ -293,7 +293,7 @@ class Fingerprinter:
 
     def _hmac(self, *parts: str) -> Fingerprint:
         """Each part with its length before it: ("ab", "c") and ("a", "bc") differ."""
-        digest = self._begun.copy()
         raws = [part.encode("utf-8", "surrogatepass") for part in parts]
+        digest = self._begun.copy()
         digest.update(b"".join([len(raw).to_bytes(8, "big") + raw for raw in raws]))
-        return Fingerprint(digest.hexdigest())
+        return Fingerprint(digest.finalize().hex())

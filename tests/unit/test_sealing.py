@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import stat
 from pathlib import Path
@@ -254,6 +255,13 @@ def test_fingerprints_tell_parts_keys_and_kinds_apart():
     assert len(set(made)) == len(made)
     assert first.of("nvcr.io", "ab", SecretStr("c")) == made[0]
     assert all(len(one) == 64 for one in made)
+
+
+@pytest.mark.parametrize("key", [b"k" * 32, b"longer than a block of SHA-256 " * 3])
+def test_a_fingerprint_is_an_hmac_that_anybody_can_work_out_who_has_the_key(key):
+    parts = ["secret", "nvcr.io", "$oauthtoken", "a sécret"]
+    message = b"".join(len(part.encode()).to_bytes(8, "big") + part.encode() for part in parts)
+    assert Fingerprinter(key).of(parts[1], parts[2], SecretStr(parts[3])) == hmac.new(key, message, "sha256").hexdigest()
 
 
 def test_a_short_fingerprint_key_is_refused():
