@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final
 
-from yarl import URL
-
 from validator.config import Settings
 from validator.credential import Host, SecretKind
 from validator.evidence import Asker, Evidence, Exchange, Failure, Party, Step, Subject
@@ -148,7 +146,7 @@ class Probe:
         subject = await self._subject(inquiry, provider, reach, fingerprint)
         known = await recall.known(
             provider=provider, demand=kept, fingerprint=fingerprint, repository=subject.repository, now=now,
-            elsewhere=self._elsewhere(host, recall.seen.other), token=subject.sent_as is SecretKind.IDENTITY_TOKEN,
+            elsewhere=ways.elsewhere(host, recall.seen.other), token=subject.sent_as is SecretKind.IDENTITY_TOKEN,
         )  # fmt: skip
         if inquiry.canary:
             known = replace(known, ever_valid=True, refused_age_s=None)
@@ -293,10 +291,3 @@ class Probe:
         subject = begun.evidence.subject
         unasked = subject.platform is None and subject.asker is Asker.PREFLIGHT
         return RegistryClient(self.transport, begun.reach, pairs, lambda: self.now().timestamp(), None if unasked else begun.recall.platforms_of)
-
-    def _elsewhere(self, host: Host, other: str | None) -> tuple[str, URL] | None:
-        if other is None:
-            other = next((name for name in self.settings.registries if name not in ("*", host)), None)
-        if other is None:
-            return None
-        return other, self.ways.reach(Host(other), self.ways.provider(Host(other), None)).registry / "v2/"

@@ -105,6 +105,13 @@ class _Kept(NamedTuple):
     demand: Demand
 
 
+class Elsewhere(NamedTuple):
+    """Another registry to compare with: its name in the settings, and where it is pinged."""
+
+    host: Host
+    url: URL
+
+
 class Ways:
     """The same for one set of settings, worked out once a host: a warm probe asks for nothing but what it was given before."""
 
@@ -117,6 +124,7 @@ class Ways:
         self._reaches: dict[tuple[Host, str], Reach] = {}
         self._plans: dict[tuple[Host, str], _Planned] = {}
         self._kept: dict[Host, _Kept] = {}
+        self._elsewhere: dict[Host, tuple[str | None, Elsewhere | None]] = {}
 
     def said(self, host: Host) -> RegistrySettings:
         """See `settings_of`."""
@@ -161,9 +169,18 @@ class Ways:
         if challenge is None:
             return None
         found = self._kept.get(host)
-        if found is None or found.challenge != challenge:
+        if found is None or (found.challenge is not challenge and found.challenge != challenge):
             found = self._kept[host] = _Kept(challenge, self._judged(host, challenge))
         return found.demand
+
+    def elsewhere(self, host: Host, other: str | None) -> Elsewhere | None:
+        """Another registry than `host`: `other`, which is known to be one, else one of the settings."""
+        found = self._elsewhere.get(host)
+        if found is None or found[0] != other:
+            name = other if other is not None else next((name for name in self._settings.registries if name not in ("*", host)), None)
+            place = None if name is None else Elsewhere(Host(name), self.reach(Host(name), self.provider(Host(name), None)).registry / "v2/")
+            found = self._elsewhere[host] = other, place
+        return found[1]
 
     def _judged(self, host: Host, challenge: ChallengeSeen) -> Demand:
         if challenge.scheme == "basic":
@@ -172,5 +189,5 @@ class Ways:
         return bearer_demand(reach, URL(challenge.realm), challenge.service, challenge.scope)
 
     def _forget(self) -> None:
-        for kept in (self._said, self._found, self._providers, self._reaches, self._plans, self._kept):
+        for kept in (self._said, self._found, self._providers, self._reaches, self._plans, self._kept, self._elsewhere):
             kept.clear()

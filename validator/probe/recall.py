@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
-
-from yarl import URL
 
 from validator.evidence import Control, Demand, Evidence, Known, ManifestSeen, Opinion, OpinionSeen, Step
 from validator.ledger.budgets import BudgetClass
@@ -16,6 +14,7 @@ from validator.ledger.facts import FingerprintFacts
 from validator.ledger.illness import KEPT, Span
 from validator.ledger.view import HostSeen, View
 from validator.probe.base import CONTROLLED, DISTURBED, ILL, control_key, opinion_key
+from validator.probe.reach import Elsewhere
 from validator.protocol.manifest import Child, ManifestFacts, ManifestKind, Platform
 from validator.providers import Provider
 from validator.providers.base import CLOCKS_DIFFER
@@ -33,18 +32,24 @@ HERE_FRESH: Final = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Here:
-    """What is known of a host, and of one repository there, at an instant, by the rules of one provider."""
+    """What is known of a host, and of one repository there, at an instant, by the rules of one provider: of a new secret `known`."""
 
     demand: Demand | None
     provider: Provider
+    elsewhere: Elsewhere | None
     at: datetime
-    controls: Mapping[Step, Control]
-    anyone: bool
-    opinion_control: Control
-    nxdomain_age_s: float | None
-    ill: bool
-    throttled: bool
-    banned_left_s: float
+    known: Known
+    _of: dict[tuple[bool, bool], Known] = field(default_factory=dict)
+
+    def of(self, facts: FingerprintFacts | None) -> Known:
+        """What is known of one of which nothing is known but whether it was ever valid, and asked before."""
+        if facts is None:
+            return self.known
+        key = facts.ever_valid, facts.asked_at is not None
+        found = self._of.get(key)
+        if found is None:
+            found = self._of[key] = replace(self.known, ever_valid=key[0], asked_before=key[1])
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,62 +67,57 @@ class Recall:
 
     async def known(
         self, *, provider: Provider, demand: Demand | None, fingerprint: Fingerprint | None, repository: str, now: datetime,
-        elsewhere: tuple[str, URL] | None, token: bool = False,
+        elsewhere: Elsewhere | None, token: bool = False,
     ) -> Known:  # fmt: skip
         """Everything that a plan may build on; what is too old is left out."""
         facts = await self.view.facts(self.host, fingerprint) if fingerprint is not None else None
         kept = await self.view.anonymous(self.host, repository) if repository else None
-        pace, age_s, here = provider.pace, self.age_s(now), self._here(provider, demand, repository, now, token=token)
-        anonymous = Control.UNCLEAR
+        known = self._here(provider, demand, repository, now, elsewhere, token=token).of(facts)
         if kept is not None and now - kept.at <= ANONYMOUS_FRESH:
             anonymous = {AnonymousResult.REFUSED: Control.REFUSED, AnonymousResult.OPEN: Control.ACCEPTED}.get(kept.result, Control.UNCLEAR)
+            known = replace(known, anonymous=anonymous)
+        if facts is None or (facts.refused_at is None and facts.denied_at is None and facts.introspected_at is None):
+            return known
+        return replace(
+            known, refused_age_s=_age(facts.refused_since_accepted(), now), denied_age_s=_denied(facts, now, provider.pace.confirm_after_s),
+            opinion=_opinion(facts, now),
+        )  # fmt: skip
+
+    def _here(
+        self, provider: Provider, demand: Demand | None, repository: str, now: datetime, elsewhere: Elsewhere | None, *, token: bool
+    ) -> _Here:  # fmt: skip
+        """What holds for every secret (`token`: identity token) that is asked here in this second."""
+        found: _Here | None = self.seen.worked_out.get((repository, token))
+        same = found is not None and found.demand is demand and found.provider is provider and found.elsewhere is elsewhere
+        if found is None or not same or not timedelta(0) <= now - found.at < HERE_FRESH:
+            known = self._look(provider, demand, repository, now, elsewhere, token=token)
+            found = _Here(demand=demand, provider=provider, elsewhere=elsewhere, at=now, known=known)
+            self.seen.worked_out[repository, token] = found
+        return found
+
+    def _look(
+        self, provider: Provider, demand: Demand | None, repository: str, now: datetime, elsewhere: Elsewhere | None, *, token: bool
+    ) -> Known:  # fmt: skip
+        signs, pace, age_s = self.seen.signs, provider.pace, self.age_s(now)
+        controls, anyone = self._controls(demand, repository, now - timedelta(seconds=pace.control_fresh_s), token=token)
+        nowhere = signs.get(Reason.DNS_NXDOMAIN)
         return Known(
             durable=self.durable,
             challenge=demand if demand is not None and age_s <= pace.challenge_fresh_s else None,
             challenge_age_s=age_s,
-            controls=here.controls,
-            controls_for=demand,
-            opinion_control=here.opinion_control,
-            anonymous=anonymous,
-            ever_valid=facts is not None and facts.ever_valid,
-            asked_before=facts is not None and facts.asked_at is not None,
-            refused_age_s=_age(facts.refused_since_accepted(), now) if facts is not None else None,
-            denied_age_s=_denied(facts, now, pace.confirm_after_s),
-            opinion=_opinion(facts, now),
-            was_registry=demand is not None or bool(provider.hosts),  # a host's challenge is kept for ever; a vendor's own is never mistyped
-            nxdomain_age_s=here.nxdomain_age_s,
-            ill=here.ill,
-            throttled=here.throttled,
-            banned_left_s=here.banned_left_s,
-            elsewhere=elsewhere[1] if elsewhere is not None else None,
-            elsewhere_host=elsewhere[0] if elsewhere is not None else "",
-            scope_accepts_anyone=here.anyone,
-        )
-
-    def _here(self, provider: Provider, demand: Demand | None, repository: str, now: datetime, *, token: bool) -> _Here:
-        """What holds for every secret (`token`: identity token) that is asked here in this second."""
-        found: _Here | None = self.seen.worked_out.get((repository, token))
-        if found is None or found.demand is not demand or found.provider is not provider or not timedelta(0) <= now - found.at < HERE_FRESH:
-            found = self.seen.worked_out[repository, token] = self._look(provider, demand, repository, now, token=token)
-        return found
-
-    def _look(self, provider: Provider, demand: Demand | None, repository: str, now: datetime, *, token: bool) -> _Here:
-        signs = self.seen.signs
-        controls, anyone = self._controls(demand, repository, now - timedelta(seconds=provider.pace.control_fresh_s), token=token)
-        nowhere = signs.get(Reason.DNS_NXDOMAIN)
-        return _Here(
-            demand=demand,
-            provider=provider,
-            at=now,
             controls=controls,
-            anyone=anyone,
+            controls_for=demand,
             opinion_control=self._opinion_control(provider, now),
+            was_registry=demand is not None or bool(provider.hosts),  # a host's challenge is kept for ever; a vendor's own is never mistyped
             nxdomain_age_s=min(_age(nowhere.first, now) or 0.0, KEPT.total_seconds())
             if nowhere is not None and _within(nowhere.last, now, KEPT)
             else None,
             ill=any(span is not None and _within(span.last, now, ILL_FOR) for span in map(signs.get, ILL)),
             throttled=any(span is not None and _within(span.last, now, _window(provider)) for span in map(signs.get, DISTURBED)),
             banned_left_s=_banned_left_s(provider, signs.get(Reason.ADDRESS_BANNED), now),
+            elsewhere=elsewhere.url if elsewhere is not None else None,
+            elsewhere_host=elsewhere.host if elsewhere is not None else "",
+            scope_accepts_anyone=anyone,
         )
 
     async def platforms_of(self, digest: str) -> ManifestSeen | None:
