@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -22,11 +21,8 @@ from asyncio_throttle import Throttler  # type: ignore[attr-defined]  # its __in
 from validator.evidence import Asker
 from validator.providers import Pace
 from validator.registry.slots import LaneRow, OwnRow, Taken, Want, recovered
+from validator.registry.turns import Turn, Turns
 
-ACCEPTED_S: Final = 600.0
-"""So long a secret's acceptance frees its next logins of waiting for each other (registries/README.md 8)."""
-REMEMBERED: Final = 2048
-"""Secrets that were accepted, and usernames that were refused, that a lane remembers."""
 AHEAD_S: Final = 0.1
 """At high rates slots are taken for so long ahead: ten statements a second, and nobody else waits longer for them."""
 WAVE: Final = 16
@@ -52,20 +48,17 @@ def throttler(per_second: float, burst: int) -> Acquirer:
 
 @dataclass(slots=True)
 class Line:
-    """Those of one kind who want to send, one after another. `burst` may go at once; a slot is too old after `late_s`."""
+    """Those of one kind who want to send, one after another.
 
-    burst: int
+    A slot may be used `early_s` before its time, and is too old `late_s` after it: those that are used late are a part of the burst.
+    """
+
+    early_s: float
     late_s: float
     in_flight: asyncio.Semaphore
     acquirer: Acquirer
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     length: int = 0
-
-
-@dataclass(slots=True)
-class _NameTurn:
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    users: int = 0
 
 
 @dataclass(slots=True)
@@ -89,39 +82,47 @@ class Lane:
     """Slots that were taken and not used: when they are, and when they are too old."""
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _none_waits: asyncio.Event = field(default_factory=asyncio.Event)
-    _names: dict[str, _NameTurn] = field(default_factory=dict)
-    _refused_at: dict[str, float] = field(default_factory=dict)
-    _accepted_at: dict[str, float] = field(default_factory=dict)
+    _turns: Turns = field(init=False)
 
     def __post_init__(self) -> None:
         pace, step_s = self.pace, 1 / self.pace.per_second
         late_s = min(1.0, max(1, pace.burst - 1) * step_s / 2) if self._ahead > 1 else 0.0
-        self.sweep = Line(pace.burst, late_s, asyncio.Semaphore(pace.in_flight), throttler(pace.per_second, pace.burst))
+        self.sweep = Line(
+            (pace.burst - 1) / pace.per_second - late_s, late_s, asyncio.Semaphore(pace.in_flight), throttler(pace.per_second, pace.burst)
+        )
         late_s = max(late_s, min(1.0, (pace.preflight_burst - 1) * step_s / 4))
         wide = throttler(pace.per_second, pace.preflight_burst)
-        self.waiting = Line(pace.preflight_burst, late_s, asyncio.Semaphore(pace.preflight_in_flight), wide)
+        self.waiting = Line((pace.preflight_burst - 1) / pace.per_second - late_s, late_s, asyncio.Semaphore(pace.preflight_in_flight), wide)
+        self._turns = Turns(self.sleep, self.monotonic)
         self._none_waits.set()
 
-    @asynccontextmanager
-    async def slot(self, asker: Asker) -> AsyncIterator[None]:
-        """One request's place: leave it when the answer is there. Raises what the ledger raises."""
-        waits = asker is not Asker.SWEEP
-        line = self.waiting if waits else self.sweep
-        async with line.in_flight:
-            line.length += 1
-            if waits:
-                self._none_waits.clear()
-            try:
-                async with line.turn:
-                    await self._moment(line)
-                    await line.acquirer.acquire()
-            finally:
-                line.length -= 1
-                if not self.waiting.length:
-                    self._none_waits.set()
-            yield
-        if line is self.sweep and line.length and len(self._slots) < self._ahead // 2 and not self._taking.locked():
-            async with self._taking:  # before they run out, by one whose own request is answered
+    def slot(self, asker: Asker) -> Slot:
+        """One request's place, entered when it may leave: leave it when the answer is there. Raises what the ledger raises."""
+        return Slot(self, self.sweep if asker is Asker.SWEEP else self.waiting)
+
+    async def enter(self, line: Line) -> None:
+        """Return when one request of `line` may leave."""
+        await line.in_flight.acquire()
+        line.length += 1
+        if line is self.waiting:
+            self._none_waits.clear()
+        try:
+            async with line.turn:
+                await self._moment(line)
+                await line.acquirer.acquire()
+        except BaseException:
+            line.in_flight.release()
+            raise
+        finally:
+            line.length -= 1
+            if not self.waiting.length:
+                self._none_waits.set()
+
+    async def refill(self) -> None:
+        """Take slots for a sweep before they run out: one does whose own request is answered."""
+        line = self.sweep
+        if line.length and len(self._slots) < self._ahead // 2 and not self._taking.locked():
+            async with self._taking:
                 self._keep(line, (await self._from_row(line))[0])
 
     async def pause(self, seconds: float) -> None:
@@ -153,14 +154,15 @@ class Lane:
         """Return when one request may leave."""
         while True:
             if line is self.sweep:
-                await self._none_waits.wait()
+                if not self._none_waits.is_set():
+                    await self._none_waits.wait()
                 if (left := self.paused_until - self.monotonic()) > 0:
                     await self.sleep(left)
                     continue
             at = self._ours(line)
             if at is None and (at := await self._take(line)) is None:
                 continue
-            if (left := at - self._early_s(line) - self.now()) > 0:
+            if (left := at - line.early_s - self.now()) > 0:
                 await self.sleep(left)
             if line is self.waiting or self.paused_until <= self.monotonic():
                 return
@@ -170,7 +172,8 @@ class Lane:
         now = self.now()
         while self._slots:
             at, too_old_at = self._slots.popleft()
-            if now <= too_old_at and at - self._early_s(line) - now <= self._longest_s:
+            ahead_s = at - line.early_s - now
+            if now <= too_old_at and (ahead_s <= 0 or ahead_s <= self._longest_s):
                 return at
         return None
 
@@ -192,7 +195,7 @@ class Lane:
         number = self._ahead if line is self.sweep else min(WAVE, max(1, line.length))
         step_s = self._step_s
         taken = await self.row.take(Want(
-            number=number, now=self.now(), step_s=step_s, early_s=self._early_s(line), waits=line is self.waiting, hold_s=max(HOLDS_S, step_s),
+            number=number, now=self.now(), step_s=step_s, early_s=line.early_s, waits=line is self.waiting, hold_s=max(HOLDS_S, step_s),
             longest_s=self._longest_s,
         ))  # fmt: skip
         self._heard(taken)
@@ -200,8 +203,8 @@ class Lane:
 
     def _keep(self, line: Line, slots: Iterable[float]) -> None:
         """Have these for those who come next, until they are too old."""
-        now, early_s = self.now(), self._early_s(line)
-        self._slots += [(at, max(now, at - early_s) + line.late_s) for at in slots]
+        now = self.now()
+        self._slots += [(at, max(now, at - line.early_s) + line.late_s) for at in slots]
 
     def _heard(self, taken: Taken) -> None:
         """Take over what other processes were told; the wall clock may be set meanwhile, so each word is taken once."""
@@ -221,54 +224,36 @@ class Lane:
         """No slot that was ever taken lies further ahead, but where the clock was set back."""
         return 10.0 + 2 * (self.pace.preflight_burst + self.pace.burst + WAVE) * self._step_s
 
-    def _early_s(self, line: Line) -> float:
-        """By how much a slot may be used before its time; those that are used late are a part of the burst."""
-        return (line.burst - 1) / self.pace.per_second - line.late_s
-
-    @asynccontextmanager
-    async def name(self, username: str, secret: str, gap_s: float) -> AsyncIterator[None]:
+    def name(self, username: str, secret: str, gap_s: float) -> Turn:
         """One login at a time for a username until it was accepted, and `gap_s` after a refused one (others.md G7).
 
         `secret` is a fingerprint: a secret accepted in the last ten minutes waits for nobody.
         """
-        if self.trusts(secret):
-            yield
-            return
-        turn = self._names.setdefault(username, _NameTurn())
-        turn.users += 1
-        try:
-            async with turn.lock:
-                if not self.trusts(secret):  # else it was accepted while this one waited
-                    wait = self._refused_at.get(username, -1e9) + gap_s - self.monotonic()
-                    if wait > 0:
-                        await self.sleep(wait)
-                    yield
-                    return
-        finally:
-            turn.users -= 1
-            if not turn.users:
-                self._names.pop(username, None)
-        yield
+        return Turn(self._turns, username, secret, gap_s)
 
     def trusts(self, secret: str) -> bool:
-        """True if the secret was accepted in the last ten minutes, and not refused since."""
-        return self.monotonic() - self._accepted_at.get(secret, -1e9) < ACCEPTED_S
+        """See `Turns`."""
+        return self._turns.trusts(secret)
 
     def judged(self, username: str, secret: str, accepted: bool) -> None:
-        """Remember what the registry said of a login."""
-        if accepted:
-            _remember(self._accepted_at, secret, self.monotonic())
-        else:
-            _remember(self._refused_at, username, self.monotonic())
-            self._accepted_at.pop(secret, None)
+        """See `Turns`."""
+        self._turns.judged(username, secret, accepted)
 
 
-def _remember(held: dict[str, float], key: str, at: float) -> None:
-    """Keep the latest of them alone."""
-    held.pop(key, None)
-    held[key] = at
-    if len(held) > REMEMBERED:
-        del held[next(iter(held))]
+@dataclass(slots=True)
+class Slot:
+    """The place of one request in `line`."""
+
+    lane: Lane
+    line: Line
+
+    async def __aenter__(self) -> None:
+        await self.lane.enter(self.line)
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.line.in_flight.release()
+        if kind is None and self.line is self.lane.sweep:
+            await self.lane.refill()
 
 
 def lane_of(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from validator.providers.generic import GENERIC
-from validator.registry.pace import ACCEPTED_S, Lane, lane_of
+from validator.registry.pace import Lane, lane_of
+from validator.registry.turns import ACCEPTED_S
 
 
 class Clock:
@@ -77,3 +78,36 @@ async def test_trust_ends_after_ten_minutes() -> None:
     assert of.trusts("secret")
     clock.at += 1
     assert not of.trusts("secret")
+
+
+async def test_who_gives_up_waiting_leaves_the_turn_to_the_next() -> None:
+    """Cancelled while another's login is out, or in the gap after a refusal: the name is free again."""
+    clock = Clock()
+    of, out = lane(clock), asyncio.Event()
+
+    async def held() -> None:
+        async with of.name("jane", "first", 3.0):
+            await out.wait()
+
+    async def waits() -> None:
+        async with of.name("jane", "second", 3.0):
+            pass
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+        tasks.create_task(held())
+        given_up = tasks.create_task(waits())
+        await asyncio.sleep(0)
+        given_up.cancel()
+        await asyncio.sleep(0)
+        out.set()
+    of.judged("jane", "first", False)
+    of._turns.sleep = lambda seconds: asyncio.sleep(3600)
+    gap = asyncio.create_task(waits())
+    await asyncio.sleep(0)
+    gap.cancel()
+    await asyncio.wait({gap})
+    assert gap.cancelled()
+    assert not of._turns._queues
+    async with asyncio.timeout(5), of.name("joe", "third", 3.0):
+        pass
+    assert not of._turns._queues
