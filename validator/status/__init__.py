@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from validator.status.base import DUE_EARLY, Said, Standing, State, Step, Transition
 from validator.status.table import MOVES, TRANSITIONS, Move, Name
@@ -66,11 +66,11 @@ def advance(
     move = next(m for m in MOVES if m.said is said and before.state in m.states and m.confirms in (None, confirms) and m.healthy in (None, healthy))
     if said is Said.REFUSED and move.to is State.SUSPECT and confirms:
         verdict = replace(verdict, outcome=Outcome.UNKNOWN, reason=Reason.AMBIGUOUS_REFUSAL, level=None)
-    attempted = replace(before, last_outcome=verdict.outcome, last_reason=verdict.reason, last_at=at)
+    attempt: dict[str, Any] = {"last_outcome": verdict.outcome, "last_reason": verdict.reason, "last_at": at}
     if move.to is None:
-        return _unheard(attempted, verdict, at, unknown_days)
-    attempted = replace(attempted, unknown_since=None, told=tuple(event for event in before.told if event != _UNKNOWN))
-    after = _moved(attempted, move.to, said, verdict, at, same=same, days=dead_again_days)
+        return _unheard(replace(before, **attempt), verdict, at, unknown_days)
+    heard_of = {"unknown_since": None, "told": tuple([event for event in before.told if event != _UNKNOWN])}
+    after = replace(before, **{**attempt, **heard_of, **_moved(before, move.to, said, verdict, at, same=same, days=dead_again_days)})
     transition = _name(before, after)
     if transition in (Transition.NONE, Transition.BLIPPED) and after.state is State.ALIVE:
         told = _expiring(after, at, expiry_days)
@@ -98,24 +98,27 @@ def _says_the_same(before: Standing, verdict: Verdict, said: Said) -> bool:
     return said is Said.REFUSED or before.last_outcome in (verdict.outcome, Outcome.UNKNOWN, Outcome.UNPROVABLE, None)
 
 
-def _moved(before: Standing, to: State, said: Said, verdict: Verdict, at: datetime, *, same: bool, days: Sequence[int]) -> Standing:
+def _moved(before: Standing, to: State, said: Said, verdict: Verdict, at: datetime, *, same: bool, days: Sequence[int]) -> dict[str, Any]:
+    """What coming `to` a state changes."""
     refused_at = at if said is Said.REFUSED else before.refused_at
     if to is State.SUSPECT:
         if same:
-            return replace(before, refused_at=refused_at)
-        return replace(before, state=to, first_refused_at=at, refused_at=refused_at, refusals_in_row=int(said is Said.REFUSED), next_due_at=None)
-    after = replace(
-        before, state=to, outcome=verdict.outcome, reason=verdict.reason, level=verdict.level, hints=verdict.hints, checked_at=at,
-        expires_at=verdict.expires_at or before.expires_at, refused_at=refused_at, first_refused_at=None, refusals_in_row=0, next_due_at=None,
-    )  # fmt: skip
+            return {"refused_at": refused_at}
+        refusals = int(said is Said.REFUSED)
+        return {"state": to, "first_refused_at": at, "refused_at": refused_at, "refusals_in_row": refusals, "next_due_at": None}
+    after: dict[str, Any] = {
+        "state": to, "outcome": verdict.outcome, "reason": verdict.reason, "level": verdict.level, "hints": verdict.hints, "checked_at": at,
+        "expires_at": verdict.expires_at or before.expires_at, "refused_at": refused_at, "first_refused_at": None, "refusals_in_row": 0,
+        "next_due_at": None,
+    }  # fmt: skip
     match to:
         case State.ALIVE:
-            told = tuple(event for event in before.told if event.startswith(_EXPIRING))
-            return replace(after, accepted_at=at, ever_valid=True, told=told)
+            told = tuple([event for event in before.told if event.startswith(_EXPIRING)])
+            return {**after, "accepted_at": at, "ever_valid": True, "told": told}
         case State.DEAD:
             count = max(2, before.refusals_in_row + 1)
-            wait = days[min(count - 2, len(days) - 1)]
-            return replace(after, first_refused_at=before.first_refused_at, refusals_in_row=count, next_due_at=at + timedelta(days=wait))
+            wait = timedelta(days=days[min(count - 2, len(days) - 1)])
+            return {**after, "first_refused_at": before.first_refused_at, "refusals_in_row": count, "next_due_at": at + wait}
         case State.IMPAIRED | State.UNPROVEN | State.NEVER_CHECKED:
             return after
         case _:
@@ -123,10 +126,9 @@ def _moved(before: Standing, to: State, said: Said, verdict: Verdict, at: dateti
 
 
 def _name(before: Standing, after: Standing) -> Transition:
-    suspect = before.state is State.SUSPECT
+    suspect, settled = before.state is State.SUSPECT, before.settled
     for row in TRANSITIONS:
-        fits = row.to is after.state and before.settled in row.settled
-        if fits and row.was_suspect in (None, suspect) and row.ever_valid in (None, before.ever_valid):
+        if row.to is after.state and settled in row.settled and row.was_suspect in (None, suspect) and row.ever_valid in (None, before.ever_valid):
             return row.transition
     return Transition.NONE
 
@@ -136,9 +138,9 @@ def _expiring(standing: Standing, at: datetime, expiry_days: Sequence[int]) -> t
 
     A kind that lives for hours is always near its end: whoever stores a fresh one each night would be told each night.
     """
-    others = tuple(event for event in standing.told if not event.startswith(_EXPIRING))
     if standing.expires_at is None or Hint.SHORT_LIVED in standing.hints:
         return standing.told
+    others = tuple(event for event in standing.told if not event.startswith(_EXPIRING))
     end = standing.expires_at.date().isoformat()
     kept = {event for event in standing.told if event.startswith(_EXPIRING) and event.endswith(f" {end}")}
     crossed = {f"{_EXPIRING}{days} {end}" for days in expiry_days if standing.expires_at - at <= timedelta(days=days)}
