@@ -149,7 +149,7 @@ def mask(text: str, shapes: Sequence[re.Pattern[str]] = SHAPES) -> str:
 
     Total, and the same again when applied twice. What is left may still be anybody's text: escape it for its channel.
     """
-    return mask_shapes(mask_known(text), shapes)
+    return mask_shapes(mask_known(text), shapes) if text else text
 
 
 def mask_known(text: str) -> str:

@@ -36,6 +36,7 @@ from validator.registry.proxy import ProxyRules
 from validator.registry.reach import Reach
 from validator.sealing import Fingerprint, Fingerprinter
 from validator.verdict import Meaning, Outcome, Reason, Verdict, decide, read
+from validator.verdict.reading import NO_ROW
 
 __all__ = ["Inquiry", "Probe", "Probed"]
 
@@ -210,13 +211,18 @@ class Probe:
             if not isinstance(place, Reservation | Shared):
                 return self._unsent(ask, client, place, banned)
 
+            said = NO_ROW
+
             async def send() -> Exchange:
                 async with lane.slot(subject.asker):
                     return await client.send(ask)
 
-            rows = provider.traits.rows
-            exchange = await self.places.sent(place, send, lambda sent: may_have_counted(sent, read(sent, rows).meaning))
-            said = read(exchange, rows)
+            def counted(sent: Exchange) -> bool:
+                nonlocal said
+                said = read(sent, provider.traits.rows)
+                return may_have_counted(sent, said.meaning)
+
+            exchange = await self.places.sent(place, send, counted)
             if said.meaning in (Meaning.ACCEPTED, Meaning.ADMITTED):
                 lane.judged(turn, mark, True)
             elif exchange.status in (401, 403):

@@ -69,20 +69,16 @@ class Lanes:
 
     def of(self, url: URL, provider: Provider, host: str, ask: Ask) -> Lane:
         """The lane of the host that is dialled: the registry's own, its token server's where it has one, its introspection's."""
-        place = f"{url.host}:{url.port}"
-        pace = provider.pace
-        about = provider.introspection
+        place, pace, about = str(host), provider.pace, provider.introspection
         if ask.step in (Step.OPINION, Step.DETAIL) and about is not None:
-            place, pace = (
-                f"{place} introspection",
-                replace(pace, per_second=about.per_second, burst=about.burst, preflight_burst=about.burst, in_flight=1),
-            )
+            place = f"{url.host}:{url.port} introspection"
+            pace = replace(pace, per_second=about.per_second, burst=about.burst, preflight_burst=about.burst, in_flight=1)
         elif provider.token_pace is not None and ask.step in (Step.LOGIN, Step.SCOPED):
             place = f"{host} token"
             if "per_second" not in self.ways.said(Host(host)).pace.model_fields_set:
                 pace = replace(pace, per_second=provider.token_pace[0], burst=provider.token_pace[1], in_flight=2)
-        else:
-            place = str(host) if ask.step is not Step.ELSEWHERE else place
+        elif ask.step is Step.ELSEWHERE:
+            place = f"{url.host}:{url.port}"
         lane = self._lanes.get(place)
         if lane is None:
             row = SharedRow(self.ledger.slots, place) if self.ledger.durable else None
