@@ -75,7 +75,7 @@ def test_a_sweep_is_never_run_again_by_kubernetes() -> None:
 def test_workers_are_as_many_as_wanted_and_are_ended_when_they_show_no_life() -> None:
     [workers] = [one["spec"] for one in rendered(workers={"replicas": 3}) if one["metadata"]["name"] == f"{RELEASE}-worker"]
     [container] = workers["template"]["spec"]["containers"]
-    assert (workers["replicas"], container["args"]) == (3, ["worker", "--lanes", "10", "--alive", "/data/alive"])
+    assert (workers["replicas"], container["args"]) == (3, ["worker", "--lanes", "20", "--alive", "/data/alive"])
     assert {"/data/alive"} == {word for word in container["startupProbe"]["exec"]["command"] if word.startswith("/")}
     assert "/data/alive" in container["livenessProbe"]["exec"]["command"][-1]
     assert "/data" in {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}

@@ -414,6 +414,18 @@ async def a_sweep_under_way(at: At) -> None:
     await nights(at)
 
 
+@provokes("workers_live", "workers_gone")
+async def workers_that_live_and_that_are_gone(at: At) -> None:
+    from validator.ledger.base.processes import AT_WORK, WORKERS
+
+    async with at.ledger() as embedded:
+        await embedded.ledger.lanes.join(AT_WORK, WORKERS, now=NOW)
+    await nights(at)
+    async with at.ledger() as embedded:
+        await embedded.ledger.lanes.join(AT_WORK, WORKERS, now=NOW - timedelta(hours=1))
+    await nights(at)
+
+
 async def kept(at: At, revision: str) -> None:
     """A database of an older program."""
     from tests.ledger.test_migrations import kept as made

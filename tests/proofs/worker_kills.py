@@ -95,7 +95,7 @@ class Storm:
             process.send_signal(signal.SIGKILL)
             await process.communicate()
             self.counts["kills"] += 1
-            self.counts["while_sending"] += bool(self.sink.connections) and seen > 3 * self.night.users
+            self.counts["while_sending"] += 0 < len(self.sink.to) < len(range(0, self.night.users, self.night.dead))
             await self.begin()
         elif what == "end":
             process = self.alive.pop(self.random.randrange(len(self.alive)))

@@ -15,7 +15,7 @@ from validator.cli.base.signals import until_told
 
 def worker(
     once: Annotated[bool, typer.Option("--once", help="Begin the sweep now, or join the one under way; end when it is over.")] = False,
-    lanes: Annotated[int, typer.Option("--lanes", min=1, max=500, help="Registries to have at once at most.", metavar="N")] = 10,
+    lanes: Annotated[int, typer.Option("--lanes", min=1, max=500, help="Registries to have at once at most.", metavar="N")] = 20,
     alive: Annotated[Path | None, typer.Option("--alive", help="Touch this every few seconds, for a probe.", metavar="FILE")] = None,
 ) -> None:
     """Sweep together with other workers, on any machine: by the schedule, on the Postgres that the ledger is in."""

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from validator.doctor.base import Finding, found
 from validator.ledger import Ledger
+from validator.ledger.base.processes import AT_WORK
 from validator.ledger.notices import NoticeState
 from validator.ledger.sweeps import GOES_ON_FOR, Filters
 from validator.sweep.base.times import Schedule
@@ -13,7 +14,7 @@ from validator.sweep.base.times import Schedule
 
 async def look_at_nights(ledger: Ledger, schedule: tuple[str, str] | None, now: datetime, *, told: bool) -> list[Finding]:
     """The findings; `schedule` is the nightly sweep's expression and zone, None if the service runs none."""
-    findings = await _sweeps(ledger, schedule, now)
+    findings = await _sweeps(ledger, schedule, now) + await _workers(ledger, now)
     findings += [found("sweep_quarantine", one.host) for one in await ledger.lanes.quarantined()]
     return findings + await _notices(ledger, told=told)
 
@@ -41,6 +42,13 @@ async def _sweeps(ledger: Ledger, schedule: tuple[str, str] | None, now: datetim
         nightly = Schedule(*schedule)
         late = started_at < nightly.last_at(nightly.last_at(now) - timedelta(seconds=1))  # two were missed: the last may be about to begin
     return [*findings, found("sweep_late" if late else "sweep_recent", ago=lasting(now - finished_at))]
+
+
+async def _workers(ledger: Ledger, now: datetime) -> list[Finding]:
+    until = await ledger.lanes.held_until(AT_WORK)
+    if until is None:
+        return []
+    return [found("workers_live")] if until > now else [found("workers_gone", ago=lasting(now - until))]
 
 
 async def _notices(ledger: Ledger, *, told: bool) -> list[Finding]:

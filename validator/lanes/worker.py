@@ -16,7 +16,6 @@ from validator.lanes.queue import FAULTS, Queue
 from validator.lanes.share import Ended, LaneShare
 from validator.lanes.whole import close, prepare
 from validator.ledger.base.processes import AT_WORK, WORKERS
-from validator.ledger.lanes import HeldBy
 from validator.postgres import Server
 from validator.telling import Alert
 
@@ -97,8 +96,8 @@ class Worker:
 
     async def _beat_once(self) -> None:
         now, ledger = self.work.probe.now(), self.work.ledger
-        held = await ledger.lanes.join(AT_WORK, WORKERS, now=now)
-        assert not isinstance(held, HeldBy)
+        if self.work.schedule is not None:  # else the nightly sweep is somebody else's to begin
+            await ledger.lanes.join(AT_WORK, WORKERS, now=now)
         sweep = await current(self.work)
         if sweep is not None:
             await ledger.sweeps.beat(sweep, now=now)
@@ -152,7 +151,7 @@ class Worker:
         if sweep is None:
             return False
         if sweep.planned_at is None:
-            return await prepare(self.work, sweep, self.stop)
+            return await prepare(self.work, sweep, self.stop) or self.stop.is_set()
         if await wanted(self.work.ledger, sweep) != [Job(sweep.id)]:
             return True
         await close(self.work, sweep, self.stop)

@@ -86,6 +86,16 @@ class Lanes:
 
         return await self._database.read(work)
 
+    async def held_until(self, host: str) -> datetime | None:
+        """Until when it is, or was last, held; None: it never was."""
+        query = select(_L.expires_at).where(_L.host == host)
+
+        async def work(connection: AsyncConnection) -> datetime | None:
+            found: datetime | None = await connection.scalar(query)
+            return found
+
+        return await self._database.read(work)
+
     async def renew(self, hold: Hold, *, now: datetime) -> bool:
         """True while it is held: what is written in the same transaction may be written. False: another has it."""
         return await self._change(hold, expires_at=now + HELD_FOR)

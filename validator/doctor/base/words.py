@@ -148,6 +148,11 @@ TABLE: Final[Mapping[str, Word]] = MappingProxyType({
         "see to the registry; if the deaths are true: validator sweep --release {subject}",
     ),
 
+    "workers_live": Word(_C.SWEEP, _S.GOOD, "workers share the sweep: one at least lives"),
+    "workers_gone": Word(
+        _C.SWEEP, _S.NOTE, "workers shared the sweep, and none has lived for {ago}", "start `validator worker`, or see that something else sweeps"
+    ),
+
     "notices_told": Word(_C.NOTICES, _S.GOOD, "no message waits"),
     "notices_nobody": Word(_C.NOTICES, _S.NOTE, "nobody is told of anything: there are no notices.urls", "name a channel by notices.urls"),
     "notices_wait": Word(_C.NOTICES, _S.NOTE, "messages that wait for their channel or their hour: {number}", "validator notices send"),
