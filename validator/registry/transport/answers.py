@@ -58,6 +58,9 @@ async def body_of(response: aiohttp.ClientResponse, cap: int) -> tuple[bytes, bo
 
 async def _read(response: aiohttp.ClientResponse, cap: int, into: list[bytes]) -> bool:
     """Read the body `into` chunks; False as soon as it is longer than `cap`."""
+    if response.content.is_eof():  # it came whole, with its head or soon after
+        into.append(response.content.read_nowait())
+        return len(into[0]) <= cap
     size = 0
     connection = response.connection
     with _ends_with(None if connection is None else connection.protocol, response.content):
@@ -75,7 +78,7 @@ def _ends_with(protocol: ResponseHandler | None, content: aiohttp.StreamReader) 
 
     aiohttp 3.14.5 tells the connection of a fault in the framing (a chunk without a size), and lets the body's reader wait.
     """
-    closed = None if protocol is None or content.is_eof() else protocol.closed
+    closed = None if protocol is None else protocol.closed
     if closed is None:
         yield
         return
