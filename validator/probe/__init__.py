@@ -17,7 +17,7 @@ from validator.credential import Host, SecretKind
 from validator.evidence import Asker, Evidence, Exchange, Failure, Party, Step, Subject
 from validator.ledger import Ledger
 from validator.ledger.budgets import BudgetClass, Reservation, Spent
-from validator.probe.base import Inquiry, Pairs, Probed, hidden, made_up_of
+from validator.probe.base import Hiding, Inquiry, Pairs, Probed, made_up_of
 from validator.probe.health import answered_as_usual, is_basic, opinion_due, recalled
 from validator.probe.lanes import Lanes, pausing
 from validator.probe.lessons import Lessons
@@ -83,7 +83,7 @@ class Probe:
         """The verdict about `inquiry`, with its evidence; what it taught is in the ledger. Raises StoreLost and our own bugs."""
         begun = await self._begin(inquiry)
         fingerprint, pairs, host = begun.fingerprint, self._pairs(inquiry, begun.provider), inquiry.host
-        with hidden(pairs.values()):
+        with Hiding(pairs.values()):
             told = await self._converse(inquiry, begun, pairs)
         provider, evidence, verdict = told.provider, told.evidence, told.verdict
         if verdict is not None and fingerprint is not None:

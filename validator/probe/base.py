@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from random import Random
@@ -78,18 +77,21 @@ class Pairs(dict[Party, Pair]):
         return pair
 
 
-@contextmanager
-def hidden(pairs: Iterable[Pair]) -> Iterator[None]:
+@dataclass(slots=True)
+class Hiding:
     """Hides every pair's secret from evidence and logs while it is open, and those that come to be known meanwhile (`hide_too`)."""
-    before = known_secrets.get()
-    known = Hidden(before, SecretStr(""))
-    for pair in pairs:
-        known = Hidden(known, pair.secret, pair.username)
-    known_secrets.set(known)
-    try:
-        yield
-    finally:
-        known_secrets.set(before)
+
+    pairs: Iterable[Pair]
+    _before: Hidden = field(init=False)
+
+    def __enter__(self) -> None:
+        known = self._before = known_secrets.get()
+        for pair in self.pairs:
+            known = Hidden(known, pair.secret, pair.username)
+        known_secrets.set(known if known is not self._before else Hidden(known, SecretStr("")))
+
+    def __exit__(self, *_: object) -> None:
+        known_secrets.set(self._before)
 
 
 def made_up_of(inquiry: Inquiry, provider: Provider, random: Random, *, canary: str) -> Pair:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from types import MappingProxyType
@@ -246,8 +246,10 @@ def shape_of(provider: Provider, credential: Credential, now: datetime) -> Shape
     A short-lived kind that is past the end which stands in it is not asked about at `now` (registries/others.md G10).
     """
     secret = credential.secret.get_secret_value()
-    flaw = next((f for f in _DECISIVE if f in credential.flaws), "")
-    hints = tuple(f for f in credential.flaws if f not in _DECISIVE)
+    flaw, hints = "", credential.flaws
+    if hints:
+        flaw = next((f for f in _DECISIVE if f in credential.flaws), "")
+        hints = tuple(f for f in credential.flaws if f not in _DECISIVE)
     token = credential.kind is SecretKind.IDENTITY_TOKEN
     fault = flaw or common_fault("" if token else credential.username, secret, lines_inside=provider.lines_inside)
     if not fault and credential.kind is SecretKind.REGISTRY_TOKEN:
@@ -260,16 +262,10 @@ def shape_of(provider: Provider, credential: Credential, now: datetime) -> Shape
     if credential.written and never_matches(credential.written, credential.scope):
         hints = (*hints, "never_matches")
     over = seen.short_lived and seen.expires_at is not None and seen.expires_at <= now - CLOCKS_DIFFER
-    return Shape(
-        fault=str(seen.fault or (Reason.SHORT_LIVED if over else "")),
-        kind=seen.kind,
-        hints=(*hints, *seen.hints),
-        expires_at=seen.expires_at,
-        short_lived=seen.short_lived,
-        no_repeat=seen.no_repeat,
-        leave_dead=seen.leave_dead,
-        introspect=seen.introspect and (secret == secret.strip() or (provider.introspection is not None and provider.introspection.send == "form")),
-    )
+    told = seen.introspect and (secret == secret.strip() or (provider.introspection is not None and provider.introspection.send == "form"))
+    if not (seen.fault or over or hints) and told is seen.introspect:
+        return seen
+    return replace(seen, fault=str(seen.fault or (Reason.SHORT_LIVED if over else "")), hints=(*hints, *seen.hints), introspect=told)
 
 
 def random_text(random: Random, length: int, alphabet: str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") -> str:

@@ -8,10 +8,12 @@ from typing import Final
 from validator.providers.base import Pace, Provider, Shape, random_text
 from validator.verdict import Reason
 
+_ANY: Final = Shape()
+
 
 def look(username: str, secret: str) -> Shape:
     """Only what no registry can accept: a pair without a username. Another vendor's form may be right here."""
-    return Shape(fault=Reason.EMPTY_USERNAME) if not username else Shape()
+    return Shape(fault=Reason.EMPTY_USERNAME) if not username else _ANY
 
 
 def made_up(random: Random) -> tuple[str, str]:
