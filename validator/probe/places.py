@@ -63,7 +63,7 @@ class Places:
             return Failure.NOT_MADE
         pace = provider.pace
         windows, by_name = pace.refused if exempt else WITHOUT_LEDGER, {} if control else pace.refused_per_username
-        place: Reservation | Spent = Spent(self.now(), 0)
+        place: Reservation | Spent | None = None
         for _ in range(PLACE_TRIES):
             place = await self.ledger.budgets.reserve(
                 host, name=None if control else name, budget_class=budget_class, windows=windows, username_windows=by_name, now=self.now(),
@@ -75,6 +75,7 @@ class Places:
                 await self.sleep(PLACE_WAIT_S)
             elif (handed := await self._handed(host, budget_class, name)) is not None:
                 return handed
+        assert place is not None
         return place
 
     async def _handed(self, host: str, budget_class: BudgetClass, name: Fingerprint) -> Reservation | None:
