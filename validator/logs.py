@@ -77,6 +77,7 @@ EVENTS: Final = frozenset(
         "key_rotated",
         "lane_closed",
         "lane_finished",
+        "lane_given_back",
         "lane_quarantined",
         "lane_resumed",
         "lane_started",

@@ -156,6 +156,8 @@ class Queue:
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause_s):
                     await stop.wait()
+            with suppress(*FAULTS):
+                await self.ask_to_dispatch()  # what was cut off goes on
 
     async def _run_once(self, stop: asyncio.Event) -> str:
         """One run of procrastinate's worker; why it ended."""

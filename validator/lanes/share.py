@@ -9,7 +9,6 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
 
 from validator.credential import Host
 from validator.errors import StoreError, StoreLost
@@ -56,24 +55,34 @@ class LaneShare:
 
     async def run(self) -> Ended:
         """Sweep it as far as it goes now. Raises ConfigError, StoreError, StoreLost."""
-        work, host = self.work, Host(self.job.host)
         share = await self._share()
-        report = await self._report(host, share) if share is not None else None
-        if share is None or report is None or report.finished:
+        if share is None:
+            return Ended.THROUGH
+        holds = await self._hold(share)
+        if holds is None:
+            return Ended.HELD
+        try:
+            return await self._held(share, *holds)
+        finally:
+            with suppress(StoreError, StoreLost):
+                await self.work.ledger.lanes.leave(holds[0])  # the whole lane's is all parts': it ends by itself, or with what comes next
+
+    async def _held(self, share: Share, hold: Hold, with_others: Hold | None) -> Ended:
+        """What the ledger knows of it now cannot change under us."""
+        work, host = self.work, Host(self.job.host)
+        report = await self._report(host, share)
+        if report is None or report.finished:
             return Ended.THROUGH
         book = Book(work.ledger, work.store, work.probe.settings, self.sweep, work.probe.now, lambda lane: None)
-        canary = await canary_at(work.probe, host)
-        lane = await lane_of(counting(work.probe), book, report, canary, wait=True, share=share)
-        if not await self._hold(lane):
-            return Ended.HELD
-        logged.lane_began(self.sweep.id, report)
+        lane = await lane_of(counting(work.probe), book, report, await canary_at(work.probe, host), wait=True, share=share)
+        lane.track.hold, lane.track.with_others = hold, with_others
+        logged.lane_began(self.sweep.id, report, share)
         slice_over = asyncio.get_running_loop().call_later(work.slice_s, self._stopping.set)
         try:
             await side_by_side([lane], book, self._stopping, self._swept)
             await self._written_down(lane, book)
         finally:
             slice_over.cancel()
-            await self._leave(lane)
         return await self._ended(lane, book)
 
     async def _share(self) -> Share | None:
@@ -101,16 +110,17 @@ class LaneShare:
                     report.go_on_from_part(sub)
         return report
 
-    async def _hold(self, lane: Lane) -> bool:
-        """A part is one's own, beside others who have the rest; the whole lane comes after its parts."""
-        lanes, track, host, now = self.work.ledger.lanes, lane.track, lane.report.registry, self.work.probe.now()
-        if track.share == WHOLE:
-            track.hold = _held(await lanes.take(host, self.owner, now=now, after=WORKERS))
-            return track.hold is not None
-        track.with_others = _held(await lanes.join(host, WORKERS, now=now))
-        if track.with_others is not None:
-            track.hold = _held(await lanes.take(f"{host}#{track.share[0]}", self.owner, now=now))
-        return track.hold is not None
+    async def _hold(self, share: Share) -> tuple[Hold, Hold | None] | None:
+        """A part is one's own, beside others who have the rest; the whole lane comes after its parts. None: another has it."""
+        lanes, host, now = self.work.ledger.lanes, self.job.host, self.work.probe.now()
+        if share == WHOLE:
+            hold = await lanes.take(host, self.owner, now=now, after=WORKERS)
+            return (hold, None) if isinstance(hold, Hold) else None
+        with_others = await lanes.join(host, WORKERS, now=now)
+        if not isinstance(with_others, Hold):
+            return None
+        hold = await lanes.take(f"{host}#{share[0]}", self.owner, now=now)
+        return (hold, with_others) if isinstance(hold, Hold) else None
 
     async def _swept(self, lane: Lane) -> None:
         self._well = await guarded(lane, self.work.teller, lambda one: one.run())
@@ -121,12 +131,6 @@ class LaneShare:
             if not lane.report.finished and not lane.track.lost and self._well and lane.track.share == WHOLE:
                 await lane.belief.keep()
 
-    async def _leave(self, lane: Lane) -> None:
-        """The whole lane's hold is all parts': it ends by itself, or with the whole lane that comes next."""
-        with suppress(StoreError, StoreLost):
-            if lane.track.hold is not None:
-                await self.work.ledger.lanes.leave(lane.track.hold)
-
     async def _ended(self, lane: Lane, book: Book) -> Ended:
         work, track = self.work, lane.track
         await alert_of(work.teller, lane)
@@ -136,12 +140,5 @@ class LaneShare:
         if not self._well:
             await work.ledger.sweeps.fail_lane(self.sweep.id, self.job.host, now=work.probe.now())
             return Ended.FAILED
-        logged.lane_ended(self.sweep.id, lane.report)
+        logged.lane_ended(self.sweep.id, lane.report, track.share)
         return Ended.THROUGH if lane.report.finished else Ended.GIVEN_BACK
-
-
-def _held(found: object) -> Hold | None:
-    return found if isinstance(found, Hold) else None
-
-
-__all__: Final = ["Ended", "LaneShare"]

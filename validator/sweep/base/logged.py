@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from validator.ledger.history import Event
+from validator.ledger.plans import WHOLE, Share
 from validator.ledger.sweeps import SweepRow
 from validator.status import State, Transition
 from validator.sweep.base import LaneReport, Report
@@ -24,21 +25,29 @@ def began(sweep: SweepRow, *, resumed: bool) -> None:
         log.info("sweep_started", released=sweep.filters.released)
 
 
-def lane_began(sweep: str, lane: LaneReport) -> None:
-    """It has its registry for itself now."""
-    log = structlog.get_logger().bind(sweep_id=sweep, registry=lane.registry, credentials=lane.credentials)
+def lane_began(sweep: str, lane: LaneReport, share: Share = WHOLE) -> None:
+    """It has its registry for itself now, or a part of it."""
+    log = structlog.get_logger().bind(sweep_id=sweep, registry=lane.registry, credentials=lane.credentials, **_part(share))
     if lane.done:
         log.info("lane_resumed", done=lane.done)
     else:
         log.info("lane_started")
 
 
-def lane_ended(sweep: str, lane: LaneReport) -> None:
-    """It is through."""
-    structlog.get_logger().info(
-        "lane_finished", sweep_id=sweep, registry=lane.registry, credentials=lane.credentials, probes=lane.probes, requests=lane.requests,
-        refused_logins=lane.refused_logins, quarantined=lane.quarantined,
+def lane_ended(sweep: str, lane: LaneReport, share: Share = WHOLE) -> None:
+    """It is through, or was given back to go on elsewhere."""
+    log = structlog.get_logger().bind(
+        sweep_id=sweep, registry=lane.registry, credentials=lane.credentials, probes=lane.probes, requests=lane.requests,
+        refused_logins=lane.refused_logins, **_part(share),
     )  # fmt: skip
+    if lane.finished:
+        log.info("lane_finished", quarantined=lane.quarantined)
+    else:
+        log.info("lane_given_back", done=lane.done)
+
+
+def _part(share: Share) -> dict[str, str]:
+    return {} if share == WHOLE else {"part": f"{share[0] + 1}/{share[1]}"}
 
 
 def ended(report: Report) -> None:
