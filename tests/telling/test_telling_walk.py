@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.telling.desk import Desk, Said, a_desk
 from validator.ledger.history import BAD, Event
+from validator.ledger.users import User
 from validator.notifiers.base import Handed, Outcome
 from validator.status import Transition
 from validator.telling import Counts
@@ -73,7 +74,7 @@ class Walk:
         await self.desk.opened.ledger.together(lambda parts: teller._compose(parts, f"night {self.nights}", self.desk.wall))
         claimed = await self.desk.opened.ledger.notices.claim("a/process/0/0", self.desk.wall - timedelta(days=1), limit=1)
         for notice in claimed:
-            letter = await teller._letter(notice)
+            letter = await teller._letter(notice, User(user=notice.user))
             if letter is not None:
                 told = {one["name"] for one in letter.facts["credentials"]}
                 self.handed.update(line["event"] for line in notice.lines if line["name"] in told)

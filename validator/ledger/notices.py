@@ -7,87 +7,20 @@ event waits in the history until a digest has it, in one transaction with that d
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, false, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.database import Database
+from validator.ledger.base.digests import Address, Kind, Line, Notice, NoticeState, Place, Route, digest_id
 from validator.ledger.base.tables import NOTICES
 
+__all__ = ["Address", "Kind", "Line", "Notice", "NoticeState", "Notices", "Place", "Route", "digest_id"]
+
 _N: Final = NOTICES.c
-Line = Mapping[str, Any]
-"""One thing that a digest tells, as JSON: `validator.ledger.digests` makes those of users. No secret, no address."""
-
-
-class Kind(StrEnum):
-    """Whom a digest is for."""
-
-    USER = "user"
-    OPERATOR = "operator"
-    MACHINE = "machine"
-
-
-Place = tuple[Kind, str]
-"""A channel by whom it is for and its name."""
-
-
-class NoticeState(StrEnum):
-    """How far a digest is."""
-
-    QUEUED = "queued"
-    SENDING = "sending"
-    """Claimed: handed to the channel now."""
-    SENT = "sent"
-    MAYBE_SENT = "maybe_sent"
-    """Cut off while it was handed over: never sent again unasked."""
-    FAILED = "failed"
-    """The channel refuses it for good."""
-    UNDELIVERABLE = "undeliverable"
-    """There is no address for it; the operator is told."""
-    MUTED = "muted"
-    """The user wants none."""
-    OUTDATED = "outdated"
-    """Before it was sent, everything that it told was no longer so."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """One digest in one channel. `next_at`: not tried before; `detail`: why it stands as it does, masked."""
-
-    id: str
-    channel: str
-    sweep: str
-    user: str
-    kind: Kind
-    state: NoticeState
-    lines: tuple[Line, ...]
-    created_at: datetime
-    attempts: int = 0
-    next_at: datetime | None = None
-    claimed_by: str | None = None
-    claimed_at: datetime | None = None
-    settled_at: datetime | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """Where a digest goes: `channels` by name, or none and the state that it then has (muted, undeliverable)."""
-
-    channels: tuple[str, ...] = ()
-    state: NoticeState = NoticeState.QUEUED
-    detail: str = ""
-
-
-def digest_id(sweep: str, user: str, kind: Kind) -> str:
-    """The id of the only digest of this kind for this user in this sweep: who receives it twice can see that it is one."""
-    return hashlib.sha256("\n".join((sweep, user, kind)).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 class Notices:
@@ -139,29 +72,37 @@ class Notices:
 
         return await self._database.write(work)
 
-    async def claim(
-        self, by: str, now: datetime, *, limit: int, per_hour: int | None = None, places: Collection[Place] | None = None
-    ) -> tuple[Notice, ...]:  # fmt: skip
-        """Up to `limit` digests that are due, now `sending` by `by`: nobody else gets them. The least tried, then the oldest first.
+    async def due(self, now: datetime, *, limit: int, places: Collection[Place] | None = None) -> tuple[Address, ...]:
+        """Up to `limit` digests that may be claimed (for these channels): the operator's, then the least tried, then the oldest."""
+        order = (_N.kind != Kind.OPERATOR, _N.attempts, _N.created_at, _N.user, _N.channel)
+        query = select(_N.id, _N.channel).where(_due(now), *_at(places)).order_by(*order).limit(limit)
+        found = await self._database.read_in_one(lambda connection: connection.execute(query).all())
+        return tuple((row.id, row.channel) for row in found)
 
-        `places`: only those for these channels; `per_hour`: the most messages to users that channels may have taken in an
-        hour; the rest stays queued. A digest is to be handed over only after this has returned.
+    async def claim(
+        self, by: str, now: datetime, *, limit: int, per_hour: int | None = None, places: Collection[Place] | None = None,
+        only: Address | None = None,
+    ) -> tuple[Notice, ...]:  # fmt: skip
+        """Up to `limit` digests that are due, now `sending` by `by`: nobody else gets them. In the order of `due`.
+
+        `places`: only those for these channels; `only`: this one; `per_hour`: the most messages to users that channels may have
+        taken in an hour; the rest stays queued. A digest is to be handed over only after this has returned.
         """
         if places is not None and not places:
             return ()
+        this = () if only is None else (_N.id == only[0], _N.channel == only[1])
 
-        async def work(connection: AsyncConnection) -> tuple[Notice, ...]:
-            due = and_(_N.state == NoticeState.QUEUED, or_(_N.next_at.is_(None), _N.next_at <= now))
-            room = limit if per_hour is None else min(limit, per_hour - await _taken(connection, now))
-            wanted = [due, *_at(places), *([] if room > 0 else [_N.kind != Kind.USER])]
+        def work(connection: Connection) -> tuple[Notice, ...]:
+            room = limit if per_hour is None else min(limit, per_hour - _taken(connection, now))
+            wanted = [_due(now), *_at(places), *this, *([] if room > 0 else [_N.kind != Kind.USER])]
             query = select(NOTICES).where(*wanted).order_by(_N.kind != Kind.OPERATOR, _N.attempts, _N.created_at, _N.user, _N.channel)
-            rows = (await connection.execute(query.limit(room if room > 0 else limit).with_for_update(skip_locked=True))).all()
+            rows = connection.execute(query.limit(room if room > 0 else limit).with_for_update(skip_locked=True)).all()
             for row in rows:
                 claimed = {"state": NoticeState.SENDING.value, "claimed_by": by, "claimed_at": now, "attempts": row.attempts + 1}
-                await connection.execute(update(NOTICES).where(_N.id == row.id, _N.channel == row.channel).values(claimed))
+                connection.execute(update(NOTICES).where(_N.id == row.id, _N.channel == row.channel).values(claimed))
             return tuple(_notice(row, state=NoticeState.SENDING, claimed_by=by, claimed_at=now, attempts=row.attempts + 1) for row in rows)
 
-        return await self._database.write(work)
+        return await self._database.write_in_one(work)
 
     async def settle(
         self, notice: Notice, state: NoticeState, *, now: datetime, detail: str = "", next_at: datetime | None = None
@@ -174,10 +115,10 @@ class Notices:
         open_ = _N.state.in_((NoticeState.SENDING, NoticeState.MAYBE_SENT))
         values = {"state": state.value, "detail": detail, "next_at": next_at, "settled_at": None if state is NoticeState.QUEUED else now}
 
-        async def work(connection: AsyncConnection) -> bool:
-            return (await connection.execute(update(NOTICES).where(mine, open_).values(values))).rowcount > 0
+        def work(connection: Connection) -> bool:
+            return connection.execute(update(NOTICES).where(mine, open_).values(values)).rowcount > 0
 
-        return await self._database.write(work)
+        return await self._database.write_in_one(work)
 
     async def abandoned(self, is_alive: Callable[[str, datetime], bool], *, now: datetime) -> tuple[Notice, ...]:
         """Call what a dead process had claimed `maybe_sent`; returns it. `is_alive` judges (claimed_by, claimed_at)."""
@@ -214,18 +155,18 @@ class Notices:
     async def next_due(self, now: datetime, *, per_hour: int | None = None, places: Collection[Place] | None = None) -> datetime | None:
         """When a claim finds something next, `now` at the earliest; None if nothing is queued."""
 
-        async def work(connection: AsyncConnection) -> datetime | None:
+        def work(connection: Connection) -> datetime | None:
             queued = _N.state == NoticeState.QUEUED
-            times = (await connection.execute(select(_N.next_at, _N.kind).where(queued, *_at(places)))).all()
+            times = connection.execute(select(_N.next_at, _N.kind).where(queued, *_at(places))).all()
             if not times:
                 return None
             free = now
-            if per_hour is not None and await _taken(connection, now) >= per_hour:
-                first = await connection.scalar(select(func.min(_N.claimed_at)).where(*_counted(now)))
+            if per_hour is not None and _taken(connection, now) >= per_hour:
+                first = connection.scalar(select(func.min(_N.claimed_at)).where(*_counted(now)))
                 free = (first or now) + _HOUR
             return min(max(now if row.kind != Kind.USER else free, row.next_at or now) for row in times)
 
-        return await self._database.read(work)
+        return await self._database.read_in_one(work)
 
     async def all(
         self, *states: NoticeState, sweep: str | None = None, user: str | None = None, kind: Kind | None = None, limit: int = 1000
@@ -250,6 +191,10 @@ class Notices:
         return await self._database.write(work)
 
 
+def _due(now: datetime) -> ColumnElement[bool]:
+    return and_(_N.state == NoticeState.QUEUED, or_(_N.next_at.is_(None), _N.next_at <= now))
+
+
 def _at(places: Collection[Place] | None) -> tuple[ColumnElement[bool], ...]:
     if places is None:
         return ()
@@ -264,9 +209,9 @@ def _counted(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (_N.kind == Kind.USER, _N.state.in_(_TAKEN), _N.claimed_at > now - _HOUR)
 
 
-async def _taken(connection: AsyncConnection, now: datetime) -> int:
+def _taken(connection: Connection, now: datetime) -> int:
     """Messages to users that channels took, or may have, in the last hour."""
-    return int(await connection.scalar(select(func.count()).select_from(NOTICES).where(*_counted(now))) or 0)
+    return int(connection.scalar(select(func.count()).select_from(NOTICES).where(*_counted(now))) or 0)
 
 
 def _channels(route: Route) -> tuple[str, ...]:

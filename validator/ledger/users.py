@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -60,10 +60,7 @@ class Users:
     async def _select(self, user: str | None) -> tuple[User, ...]:
         query = select(USERS).where(*([] if user is None else [USERS.c.user == user])).order_by(USERS.c.user)
 
-        async def work(connection: AsyncConnection) -> Sequence[Any]:
-            return (await connection.execute(query)).all()
-
-        return tuple(_user(row) for row in await self._database.read(work))
+        return tuple(map(_user, await self._database.read_in_one(lambda connection: connection.execute(query).all())))
 
 
 def _user(row: Any) -> User:

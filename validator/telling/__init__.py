@@ -22,7 +22,7 @@ from validator.ledger.base.processes import this_process
 from validator.ledger.notices import Kind, Notice, NoticeState, Place, Route, digest_id
 from validator.ledger.users import User
 from validator.notifiers.base import Alert, Handed, Letter
-from validator.telling.base import Counts, Preview, Run, is_alive, raise_alert
+from validator.telling.base import Counts, Preview, Run, is_alive, log_sent, raise_alert, raise_unclear
 from validator.telling.changes import queue_changes
 from validator.telling.channels import Channels, channels_of
 from validator.telling.letters import Letters, program_of
@@ -34,6 +34,8 @@ _FIRST_S: Final = 5.0
 _TIMES: Final = 4.0
 _LONGEST_S: Final = 3600.0
 _HANG_S: Final = 3.0
+_LISTED: Final = 100
+"""So many digests that are due are looked for at once; each is claimed by itself."""
 _NAMED: Final = 100
 """So many users without a way are named to the operator by one sweep."""
 
@@ -136,9 +138,6 @@ class Teller:
         why = next((fault for fault in faults.values() if fault), "none of the settings' channels is one that it wants")
         return Route((), NoticeState.UNDELIVERABLE, why)
 
-    async def _user(self, name: str) -> User:
-        return await self.ledger.users.get(name) or User(user=name)
-
     def _address(self, user: User) -> str | None:
         return user.address or self.settings.notices.address.replace("{user}", user.user) or None
 
@@ -183,7 +182,7 @@ class Teller:
         async def work(parts: Ledger) -> int:
             lost = await parts.notices.abandoned(lambda by, at: is_alive(by, at, now), now=now)
             for notice in lost:
-                await self._unclear(parts, notice, "its sender ended while it was handed over")
+                await raise_unclear(parts, self.now(), notice, "its sender ended while it was handed over")
             return sum(notice.kind is Kind.USER for notice in lost)
 
         counts.maybe_sent += await self.ledger.together(work)
@@ -192,17 +191,28 @@ class Teller:
         """Claim and hand over one at a time, until nothing is due: a kill cuts off one at most."""
         per_hour, until = self.settings.notices.per_hour, self.now() + timedelta(seconds=patience_s)
         while not self.stop.is_set():
-            now = self.now()
-            places = [place for place in self.channels.places if run.closed.get(place, now) <= now]
-            claimed = await self.ledger.notices.claim(self.sender, now, limit=1, per_hour=per_hour, places=places)
-            if claimed:
+            now, taken = self.now(), False
+            for one in await self.ledger.notices.due(now, limit=_LISTED, places=self._open(run, now)):
+                now = self.now()
+                places = self._open(run, now)
+                claimed = await self.ledger.notices.claim(self.sender, now, limit=1, per_hour=per_hour, places=places, only=one)
+                if not claimed:  # another process has it, or an hour's messages are sent
+                    break
                 await self._finished(self._hand_over(claimed[0], run))
+                taken = True
+                if self.stop.is_set():
+                    break
+            if taken:
                 continue
             due = [await self._due(place, run, now) for place in self.channels.places]
             soon = min((at for at in due if at is not None), default=None)
             if soon is None or soon > until:
                 break
             await self.sleep(max(0.0, (soon - now).total_seconds()) + 0.001)
+
+    def _open(self, run: Run, now: datetime) -> list[Place]:
+        """The channels that may be asked now."""
+        return [place for place in self.channels.places if run.closed.get(place, now) <= now]
 
     async def _due(self, place: Place, run: Run, now: datetime) -> datetime | None:
         """When there is something to send there, and it may be asked."""
@@ -223,10 +233,11 @@ class Teller:
         """One claimed digest, to its channel and to its end."""
         settle, place, counts = self.ledger.notices.settle, (notice.kind, notice.channel), run.counts
         try:
-            if notice.kind is Kind.USER and ((await self._user(notice.user)).mute or not self.wishes.wants(notice.user, notice.channel)):
+            user = await self.ledger.users.get(notice.user) or User(user=notice.user)
+            if notice.kind is Kind.USER and (user.mute or not self.wishes.wants(notice.user, notice.channel)):
                 await settle(notice, NoticeState.MUTED, now=self.now())
                 return
-            channel, letter = self.channels.at(place), await self._letter(notice)
+            channel, letter = self.channels.at(place), await self._letter(notice, user)
         except BaseException:
             await settle(notice, NoticeState.QUEUED, now=self.now(), next_at=self.now())
             raise
@@ -241,7 +252,7 @@ class Teller:
                 await settle(notice, NoticeState.SENT, now=now, detail=outcome.detail)
                 counts.sent += to_user
                 run.delayed.discard((notice.id, notice.channel))
-                self._log_sent(notice)
+                log_sent(notice)
             case Handed.NOT_TAKEN:
                 again = now + timedelta(seconds=min(_LONGEST_S, _FIRST_S * _TIMES ** (notice.attempts - 1)))
                 await settle(notice, NoticeState.QUEUED, now=now, detail=outcome.detail, next_at=again)
@@ -257,25 +268,20 @@ class Teller:
             case Handed.UNCLEAR:
                 await settle(notice, NoticeState.MAYBE_SENT, now=now, detail=outcome.detail)
                 counts.maybe_sent += to_user
-                await self._unclear(self.ledger, notice, outcome.detail)
+                await raise_unclear(self.ledger, now, notice, outcome.detail)
             case _:
                 assert_never(outcome.handed)
 
-    async def _letter(self, notice: Notice) -> Letter | None:
+    async def _letter(self, notice: Notice, user: User) -> Letter | None:
         match notice.kind:
             case Kind.USER:
-                return await self.letters.to_user(notice, self._address(await self._user(notice.user)), self.now())
+                return await self.letters.to_user(notice, self._address(user), self.now())
             case Kind.OPERATOR:
                 return await self.letters.to_operator(notice, self.now())
             case Kind.MACHINE:
                 return await self.letters.to_machine(notice, self.now())
             case _:
                 assert_never(notice.kind)
-
-    async def _unclear(self, parts: Ledger, notice: Notice, why: str) -> None:
-        if notice.kind is Kind.USER:
-            text = f"{notice.channel}: {why}; it is not sent again unasked."
-            await raise_alert(parts, self.now(), Alert.MAYBE_SENT, notice.user, text)
 
     async def _finished(self, work: Coroutine[Any, Any, None]) -> None:
         """Cancelled half-way, what becomes of the letter is still written down; a channel that hangs is let go."""
@@ -288,11 +294,6 @@ class Teller:
                 await self.channels.close()
             await asyncio.wait({task})
             raise
-
-    def _log_sent(self, notice: Notice) -> None:
-        if notice.kind is Kind.USER:
-            names = [line["name"] for line in notice.lines]
-            structlog.get_logger().info("notice_sent", user=notice.user, channel=notice.channel, digest=notice.id, credentials=names)
 
 
 class _Undone(Exception):

@@ -10,7 +10,7 @@ import structlog
 
 from validator.ledger import Ledger
 from validator.ledger.base.processes import has_ended
-from validator.ledger.notices import NoticeState, Place
+from validator.ledger.notices import Kind, Notice, NoticeState, Place
 from validator.notifiers.base import Alert, Letter
 
 LEASE: Final = timedelta(minutes=15)
@@ -86,3 +86,16 @@ async def raise_alert(parts: Ledger, now: datetime, kind: Alert, subject: str, t
     """It is so, or is so still: logged when it is new, and told to the operator once."""
     if await parts.alerts.raise_(kind.value, subject, {"text": text}, now=now):
         log_alert(kind, subject, text)
+
+
+async def raise_unclear(parts: Ledger, now: datetime, notice: Notice, why: str) -> None:
+    """For the operator: nobody knows whether this user's digest was taken."""
+    if notice.kind is Kind.USER:
+        await raise_alert(parts, now, Alert.MAYBE_SENT, notice.user, f"{notice.channel}: {why}; it is not sent again unasked.")
+
+
+def log_sent(notice: Notice) -> None:
+    """Which credentials a user was told of."""
+    if notice.kind is Kind.USER:
+        names = [line["name"] for line in notice.lines]
+        structlog.get_logger().info("notice_sent", user=notice.user, channel=notice.channel, digest=notice.id, credentials=names)
