@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.database import Database
@@ -192,7 +192,8 @@ class Facts:
 
     async def accepted_beside(self, host: str, fingerprint: Fingerprint) -> datetime | None:
         """When another secret was last accepted at `host`: the registry's health; None = never."""
-        query = select(func.max(_F.accepted_at, type_=_F.accepted_at.type)).where(_F.host == host, _F.fingerprint != fingerprint)
+        beside = (_F.host == host, _F.fingerprint != fingerprint, _F.accepted_at.is_not(None))
+        query = select(_F.accepted_at).where(*beside).order_by(_F.accepted_at.desc()).limit(1)  # by its index: a maximum would look at all
 
         def work(connection: Connection) -> datetime | None:
             found: datetime | None = connection.scalar(query)

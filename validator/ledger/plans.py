@@ -153,15 +153,14 @@ class Plans:
         which = and_(_R.due_at <= now, _R.place > after, _R.place < before)
         return await self._secrets(mine, which, (_R.due_at, _R.place, _R.user, _R.name), limit)
 
-    async def next_due(self, sweep: str, host: str, phase: Phase, after: int, before: int, *, share: Share = WHOLE) -> datetime | None:
-        """When the first of this phase is due, `after` < place < `before`; None if none is."""
-        which = (_R.phase == phase, _R.due_at.is_not(None), _R.place > after, _R.place < before)
-        mine = (_R.sweep == sweep, _R.host == host, *which, *_of(share))
-        query = select(func.min(_R.due_at, type_=_R.due_at.type)).where(*mine)
+    async def dues(self, sweep: str, host: str, *, share: Share = WHOLE) -> dict[tuple[Phase, int], datetime]:
+        """When the first row that has a time is due, by phase and rank."""
+        rank = _R.place.bitwise_rshift(RANK_BITS)
+        mine = (_R.sweep == sweep, _R.host == host, _R.phase.in_((Phase.WAITING, Phase.HELD)), _R.due_at.is_not(None), *_of(share))
+        query = select(_R.phase, rank, func.min(_R.due_at, type_=_R.due_at.type)).where(*mine).group_by(_R.phase, rank)
 
-        def work(connection: Connection) -> datetime | None:
-            found: datetime | None = connection.scalar(query)
-            return found
+        def work(connection: Connection) -> dict[tuple[Phase, int], datetime]:
+            return {(Phase(phase), rank): at for phase, rank, at in connection.execute(query)}
 
         return await self._database.read_in_one(work)
 

@@ -28,7 +28,6 @@ from validator.sweep.base.opening import Opener
 from validator.sweep.base.queue import MOST_AHEAD, NEW_FIRST, Queue
 from validator.verdict import Outcome, Reason
 
-DAY: Final = timedelta(days=1)
 LEAST_AHEAD: Final = 1
 """A slow lane reads the next secret when it is to be sent."""
 LOOKS: Final = 3
@@ -63,6 +62,7 @@ class Lane:
     _watched: bool = False
     _ill_until: datetime | None = None
     _witness: tuple[Shared, Credential] | None = None
+    _witnessed_at: datetime | None = None
     _sought: bool = False
     _unwell_until: datetime | None = None
     _vendor: VendorTurns = field(default_factory=VendorTurns)
@@ -74,9 +74,10 @@ class Lane:
 
     async def run(self) -> None:
         """Every secret once, the suspects once more; then what was heard is believed. Raises Superseded where another took the lane."""
-        self._pace_of(provider_of(self.probe.settings, self.report.registry, None))
-        self.queue.ahead = max(LEAST_AHEAD, min(MOST_AHEAD, int(provider_of(self.probe.settings, self.report.registry, None).pace.per_second)))
-        self._most = await self._of_today()
+        provider = provider_of(self.probe.settings, self.report.registry, None)
+        self._pace_of(provider)
+        self.queue.ahead = max(LEAST_AHEAD, min(MOST_AHEAD, int(provider.pace.per_second)))
+        self._most = await self._of_today(provider)
         self.queue.order = self.queue.order if self._most is None else NEW_FIRST
         while True:
             async with asyncio.TaskGroup() as asks:
@@ -95,12 +96,11 @@ class Lane:
         await self.book.flush()
         self.book.told(self.report)
 
-    async def _of_today(self) -> int | None:
+    async def _of_today(self, provider: Provider) -> int | None:
         """How many requests this lane may have made at its end; None: any number."""
-        per_day = provider_of(self.probe.settings, self.report.registry, None).pace.per_day
-        if per_day is None:
+        if (per_day := provider.pace.per_day) is None:
             return None
-        others = await self.probe.ledger.sweeps.requests_since(self.report.registry, self.probe.now() - DAY) - self.report.requests
+        others = await self.probe.ledger.sweeps.requests_since(self.report.registry, self.probe.now() - timedelta(days=1)) - self.report.requests
         return max(0, per_day - others) // self.track.share[1]
 
     @property
@@ -192,7 +192,7 @@ class Lane:
             await self._put_off(shared, until)
             return
         if heard.verdict.outcome is Outcome.VALID:
-            self._proven, self._witness = True, (shared, credential)
+            self._proven, self._witness, self._witnessed_at = True, (shared, credential), heard.at
         if heard.verdict.reason is Reason.ADDRESS_BANNED:
             self._closed = Reason.ADDRESS_BANNED
         self.belief.count(shared, heard)
@@ -267,7 +267,9 @@ class Lane:
 
     async def _is_well(self, shared: Shared) -> bool:
         """Health between two refusals: another secret, or the canary; where there is neither, an anonymous answer as usual."""
-        since = shared.first_refused_at()
+        since, seen = shared.first_refused_at(), self._witnessed_at
+        if since is not None and seen is not None and seen > since and self._witness and self._witness[0].fingerprint != shared.fingerprint:
+            return True
         beside = await self.probe.ledger.facts.accepted_beside(shared.host, shared.fingerprint)
         if since is not None and beside is not None and beside > since:
             return True

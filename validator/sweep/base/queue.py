@@ -117,15 +117,14 @@ class Queue:
 
     async def next_at(self, *, confirming: bool, waiting: bool = True) -> datetime | None:
         """When something can be asked again; None if nothing is left that is waited for. `waiting`: those not asked yet, too."""
-        now, plans = self.probe.now(), self.probe.ledger.plans
+        now, due = self.probe.now(), await self._dues()
         times = []
         for rank in range(4) if waiting else ():
             opens = self._closed.get(rank, now)
             times += [opens] if opens > now and rank not in self._over else []
-            due = await plans.next_due(self.sweep, self.host, Phase.WAITING, *_places(rank), share=self.share)
-            times += [max(due, opens)] if due is not None else []
-        held = await plans.next_due(self.sweep, self.host, Phase.HELD, *_EVERYWHERE, share=self.share) if confirming else None
-        times += [max(held, self._closed.get(SUSPECT, held))] if held is not None else []
+            times += [max(due[rank], opens)] if rank in due else []
+        if confirming and HELD in due:
+            times.append(max(due[HELD], self._closed.get(SUSPECT, due[HELD])))
         return min(times, default=None)
 
     def _rests(self, rank: int, now: datetime) -> bool:
@@ -133,18 +132,27 @@ class Queue:
 
     async def _due(self, kind: int, now: datetime) -> list[PlanRow]:
         """Rows whose time has come, of a rank, or those held. The plan is looked at when there may be some, and not too often."""
-        times = [self._look_at.get(kind, now), *(at for _, of, at in self._timed if of == kind)]
+        if kind not in self._look_at:
+            due = await self._dues()
+            self._look_at = {one: self._look_at.get(one, due.get(one)) for one in (*self.order, HELD)}
+        times = [self._look_at[kind], *(at for _, of, at in self._timed if of == kind)]
         if min((at for at in times if at is not None), default=now + _LOOKED) > now:
             return []
         phase, between = (Phase.HELD, _EVERYWHERE) if kind == HELD else (Phase.WAITING, _places(kind))
-        plans = self.probe.ledger.plans
-        rows = await plans.due(self.sweep, self.host, phase, *between, now=now, limit=self.ahead, share=self.share)
-        after = now if len(rows) >= self.ahead else await plans.next_due(self.sweep, self.host, phase, *between, share=self.share)
+        rows = await self.probe.ledger.plans.due(self.sweep, self.host, phase, *between, now=now, limit=self.ahead, share=self.share)
+        after = now if len(rows) >= self.ahead else (await self._dues()).get(kind)
         self._look_at[kind] = None if after is None else max(after, now + _LOOKED)
         self._timed = [(count, of, max(at, now + _LOOKED) if of == kind else at) for count, of, at in self._timed]
         fresh = [row for row in rows if row.place not in self._out]
         self._out |= {row.place: None for row in fresh}
         return fresh
+
+    async def _dues(self) -> dict[int, datetime]:
+        """When the first row of a rank that waits for a time is due, and the first of those held."""
+        found = await self.probe.ledger.plans.dues(self.sweep, self.host, share=self.share)
+        due = {rank: at for (phase, rank), at in found.items() if phase is Phase.WAITING}
+        held = [at for (phase, _), at in found.items() if phase is Phase.HELD]
+        return due | {HELD: min(held)} if held else due
 
     def _written_down(self) -> None:
         """What is in the plan by now need not be remembered; of two checkpoints one may have been under way."""
