@@ -231,17 +231,23 @@ async def open_app(
         transport_for(network_of(settings)) as transport,
         opened.ledger.behind(),
     ):
-        settings = await _unasked(settings, opened.store)
+        settings = await _with_osmos(settings, opened.store)
         yield App(settings, opened, _probe(settings, opened, transport, rules, on_exchange))
 
 
-async def _unasked(settings: Settings, store: CredentialStore) -> Settings:
-    """With the whole registries that OSMO's operator wants unchecked: nothing is ever sent there, with a credential or without."""
+async def _with_osmos(settings: Settings, store: CredentialStore) -> Settings:
+    """With the whole registries that OSMO's operator wants unchecked: nothing is ever sent there, with a credential or without.
+    What OSMO's nodes are is known by the names of its pools, where these settings say nothing else of a name.
+    """
     if not isinstance(store, OsmoStore):
         return settings
     hosts = [HostName(scope.host) for scope in await store.disabled() if not scope.path]
     given = {host: settings.registries.get(host, RegistrySettings()).model_copy(update={"disabled": True}) for host in hosts}
-    return settings.model_copy(update={"registries": {**settings.registries, **given}})
+    preflight = settings.preflight
+    platforms = {**await store.platforms(), **preflight.platforms}
+    return settings.model_copy(update={
+        "registries": {**settings.registries, **given}, "preflight": preflight.model_copy(update={"platforms": platforms}),
+    })  # fmt: skip
 
 
 async def open_teller(app: App, say: Callable[[str], None] | None = None, *, patience_s: float = 0) -> Teller:

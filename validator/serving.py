@@ -40,8 +40,8 @@ async def open_house(settings: Settings) -> AsyncIterator[House]:
             _by_schedule(app, sweeping),
         ):
             yield House(
-                settings=settings, ledger=opened.ledger, store=opened.store, fingerprinter=opened.fingerprinter, probe=app.probe, preflight=preflight,
-                metrics=metrics, sweeping=sweeping,
+                settings=app.settings, ledger=opened.ledger, store=opened.store, fingerprinter=opened.fingerprinter, probe=app.probe,
+                preflight=preflight, metrics=metrics, sweeping=sweeping,
             )  # fmt: skip
 
 

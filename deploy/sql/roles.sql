@@ -1,4 +1,4 @@
--- What validator may do in OSMO's database: read three of its tables and its settings, and have a schema of its own. Run it once as the database's owner:
+-- What validator may do in OSMO's database: read three of its tables, its settings and pools, and have a schema of its own. Run it once as the database's owner:
 --
 --     psql --dbname osmo --file deploy/sql/roles.sql
 --
@@ -33,6 +33,16 @@ BEGIN
     IF to_regclass('public.configs') IS NOT NULL THEN
         GRANT SELECT (key, value, type) ON public.configs TO validator;
     END IF;
+END $$;
+
+-- What the nodes of OSMO's pools are, so that a pre-flight can tell whether an image is for them. Leave it out if you do not want that: the
+-- names then belong into the program's own setting preflight.platforms.
+DO $$
+BEGIN
+    IF to_regclass('public.pools') IS NOT NULL THEN
+        GRANT SELECT (name, default_platform, platforms) ON public.pools TO validator;
+    END IF;
+EXCEPTION WHEN undefined_column THEN NULL; -- another version of OSMO's
 END $$;
 
 -- The view is the program's, made when it first runs; then it lets validator_reader see it. Where it ran before this file did:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.cases.running import Cli, cli
-from tests.cases.scripted import SECRET, USERNAME, Scripted, err, image
+from tests.cases.scripted import SECRET, USERNAME, Scripted, err, image, index, on
 from tests.stores.osmo_house import House
 from validator.ledger.base.tables import HEAD, METADATA
 
@@ -56,6 +56,31 @@ async def test_a_workflow_of_osmos_is_foretold_with_the_keys_that_osmo_hands_on(
     assert told["docker.io"] == ("denied", "no_credential", None, ["docker_hub_key_unused"])
     assert told["other.test"] == ("pullable", "public", None, [])
     assert (ran.code, ran.shown["outcome"]) == (1, "blocked")
+
+
+POOLS = {
+    "amd": ("gpu", {"gpu": {"labels": {"kubernetes.io/arch": "amd64"}}, "same": {"labels": {"kubernetes.io/arch": "amd64"}}, "any": {"labels": {}}}),
+    "arm": ("gpu", {"gpu": {"labels": {"kubernetes.io/arch": "arm64"}}, "same": {"labels": {"kubernetes.io/arch": "amd64"}}}),
+}
+
+
+async def test_what_the_nodes_of_osmos_pools_are_is_known_by_their_names(cli: Cli, osmo: House) -> None:
+    for name, (default, platforms) in POOLS.items():
+        osmo.connection.execute("INSERT INTO pools (name, default_platform, platforms) VALUES (%s, %s, %s)", (name, default, json.dumps(platforms)))
+    path = cli.home / "workflow.yaml"
+    path.write_text(WORKFLOW.replace("gpu: 1}", "gpu: 1, platform: same}"))
+    async with Scripted({"H0": index(on("amd64")), "G0": index(on("amd64"))}) as public:
+        cli.registries = {"other.test": at(public), "nvcr.io": at(public), "docker.io": at(public)}
+        said = {}
+        for platform in ("amd", "arm", "arm/gpu", "amd/gpu", "gpu", "amd/any", "linux/arm64"):
+            ran = await cli.run("preflight", "other.test/x", "--user", ANN, "--platform", platform, "--format", "json")
+            said[platform] = ran.shown["images"][0]["outcome"] if ran.out else (ran.code, "a name of preflight.platforms" in ran.err)
+        by_task = await cli.run("preflight", "--workflow", str(path), "--user", ANN, "--platform", "arm", "--format", "json")
+    assert said == {
+        "amd": "pullable", "arm": "wrong_platform", "arm/gpu": "wrong_platform", "amd/gpu": "pullable", "gpu": (2, True), "amd/any": (2, True),
+        "linux/arm64": "wrong_platform",
+    }  # fmt: skip
+    assert {one["outcome"] for one in by_task.shown["images"]} == {"pullable"}, "the task's own platform goes before"
 
 
 async def test_a_key_in_capitals_is_none_and_what_the_operator_wants_unchecked_is_not_asked_by_anybody(cli: Cli, osmo: House) -> None:

@@ -17,7 +17,8 @@ from validator.ledger.postgres import open_on_server
 
 _OSMO: Final = ("credential", "ueks", "profile", "users", "configs", "pools")
 _EMPTY: Final = ";".join(
-    f"DELETE FROM {table}" for table in [*(f"validator.{name}" for name in METADATA.tables), *(f"public.{name}" for name in _OSMO)]
+    f"DELETE FROM {table}"
+    for table in [*(f"validator.{name}" for name in METADATA.tables if name != "queues"), *(f"public.{name}" for name in _OSMO)]
 )
 
 

@@ -61,6 +61,8 @@ FORBIDDEN = [
     "SELECT * FROM public.users",
     "INSERT INTO public.users (id) VALUES ('eve')",
     "SELECT * FROM public.pools",
+    "SELECT backend FROM public.pools",
+    "UPDATE public.pools SET default_platform = ''",
     "UPDATE public.configs SET value = ''",
     "CREATE TABLE public.mine (x int)",
     "CREATE FUNCTION public.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -85,9 +85,9 @@ def preflight(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the command line asks: the images of arguments and files, and the settings of this run."""
+    """What the command line asks: the images of arguments and files by what platforms' names mean, and the settings of this run."""
 
-    wanted: tuple[Wanted, ...]
+    wanted: Callable[[Mapping[str, Sequence[str]]], tuple[Wanted, ...]]
     settings: Settings
     deadline_s: float
 
@@ -97,6 +97,7 @@ def _asked(
 ) -> _Asked:  # fmt: skip
     """Read the files before anything is asked. Raises UsageError and ConfigError, one sentence each."""
     from validator.errors import UsageError
+    from validator.postgres import is_postgres
     from validator.preflight import Wanted
     from validator.preflight.wanted import given_platforms, wanted_in
 
@@ -108,14 +109,19 @@ def _asked(
     workloads = [_workload(file, given, texts) for file in dict.fromkeys(files)]
     named = [*images, *(one.image for workload in workloads for one in workload.named if one.unrendered is None)]
     settings = read_settings(allowed, _hosts(named))
-    names = settings.preflight.platforms
-    default = given_platforms(platform, names)
-    wanted = [Wanted(image=image, platforms=default) for image in images]
-    first_group = 1
-    for workload in workloads:
-        wanted += wanted_in(workload, names, default, first_group=first_group)
-        first_group += max(len(workload.groups), 1)
-    return _Asked(tuple(wanted), settings, deadline if deadline is not None else settings.preflight.deadline_s)
+
+    def wanted(names: Mapping[str, Sequence[str]]) -> tuple[Wanted, ...]:
+        default = given_platforms(platform, names)
+        made = [Wanted(image=image, platforms=default) for image in images]
+        first_group = 1
+        for workload in workloads:
+            made += wanted_in(workload, names, default, first_group=first_group)
+            first_group += max(len(workload.groups), 1)
+        return tuple(made)
+
+    if not is_postgres(settings.store):  # OSMO's names are known when its database is open
+        wanted(settings.preflight.platforms)
+    return _Asked(wanted, settings, deadline if deadline is not None else settings.preflight.deadline_s)
 
 
 def _pairs(texts: list[str], option: str) -> dict[str, str]:
@@ -162,10 +168,11 @@ async def _preflight(
     async with open_app(settings, ephemeral=ephemeral, must_keep=False) as app:
         if app.opened.warning:
             say(f"validator: {app.opened.warning}")
-        held = await (held_as_docker(app.opened, owner, _domains(asked.wanted)) if as_docker else held_by(settings, app.opened, owner))
+        wanted = asked.wanted(app.settings.preflight.platforms)
+        held = await (held_as_docker(app.opened, owner, _domains(wanted)) if as_docker else held_by(settings, app.opened, owner))
         keys = AuthsKey.AS_WRITTEN if as_docker else auths_key(settings)
         async with Preflight(app.probe, keys, makes_controls=False) as preflight:
-            told = await preflight.foretell(asked.wanted, held, deadline_s=asked.deadline_s)
+            told = await preflight.foretell(wanted, held, deadline_s=asked.deadline_s)
     took_ms = (time.monotonic() - started) * 1000
     return _written(told, took_ms, format_), _code(told, Unknown(on_unknown or settings.preflight.on_unknown.value))
 

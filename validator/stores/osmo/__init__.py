@@ -22,6 +22,7 @@ from validator.errors import ConfigError
 from validator.postgres import Server
 from validator.stores.base import Outline, Place, UnreadableRow
 from validator.stores.osmo.base.master import MasterFile
+from validator.stores.osmo.base.pools import Platforms, platforms_in
 from validator.stores.osmo.base.reading import Reader, at_opening
 from validator.stores.osmo.base.rows import Stored, opened
 from validator.stores.osmo.base.tables import disabled_in, looked_at
@@ -129,6 +130,10 @@ class OsmoStore:
             found = tuple(dict.fromkeys((*self._own, *await disabled_in(self._reader))))
             self._disabled = (self._monotonic(), found)
         return found
+
+    async def platforms(self) -> Platforms:
+        """What the nodes of OSMO's pools are, by the names of the pools and their platforms; what is not known is left out."""
+        return await platforms_in(self._reader)
 
     async def wishes(self, users: Sequence[str] | None = None) -> Wishes:
         """How these users (None: all that have said) want to be told."""

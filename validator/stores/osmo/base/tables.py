@@ -6,7 +6,7 @@ They are read as `public.NAME` whatever versions of them other schemas show (osm
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -49,6 +49,12 @@ async def looked_at(reader: Reader) -> tuple[str, bool]:
                 raise StoreError(f"the table public.{table} of {name} may not be read by this user; give it the rights of deploy/sql/roles.sql")
     readable = all(found.get(("configs", column), ("", False))[1] for column in ("key", "value", "type"))
     return '"' + str(hstore[0][0]).replace('"', '""') + '"', readable
+
+
+async def readable(reader: Reader, table: str, columns: Iterable[str]) -> bool:
+    """Whether these columns of a table of OSMO's are there, and may be read."""
+    may = {str(column): bool(allowed) for _, column, _, allowed in await reader.rows(_FOUND, ([table],))}
+    return all(may.get(column, False) for column in columns)
 
 
 async def disabled_in(reader: Reader) -> tuple[RegistryScope, ...]:
