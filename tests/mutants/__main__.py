@@ -12,6 +12,7 @@ tables at a module's level. And no fault is ever written to the tree: other runs
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -26,7 +27,9 @@ from queue import SimpleQueue
 from random import Random
 from typing import Final
 
+from tests.mutants import page
 from tests.mutants.mutate import Mutant, mutants
+from tests.mutants.page import Fate
 from tests.mutants.serving import COLD, Server, cold, warm
 from tests.mutants.tracing import Traced, traced
 
@@ -41,16 +44,6 @@ PURE: Final = (
 SLOW: Final = ("the_long_run", "usual_laws", "linear_time", "more_deaths_are_never_likelier", "never_less_likely", "one_answer_to_every_secret")
 """Tests that are about other things, and take seconds."""
 NOBODY: Final = "nobody runs it"
-
-
-@dataclass(frozen=True)
-class Fate:
-    """What became of a mutant: `by` is the first test that failed; "" where it survived, for the reason that `why` has."""
-
-    mutant: Mutant
-    by: str
-    why: str
-    seconds: float
 
 
 @dataclass
@@ -75,22 +68,15 @@ class Order:
         return sorted(self.found.of(mutant.module, mutant.lines), key=lambda at: (-kills[at], self.found.tests[at].seconds))
 
     def all_of(self, mutant: Mutant) -> list[int]:
-        """All tests, a file after the other."""
-        kills = self.noticed[mutant.module]
-        comes_by: Counter[str] = Counter()
-        for (module, _), bits in self.found.lines.items():
-            if module == mutant.module:
-                comes_by.update({self.found.tests[at].file for at in self._some(bits)})
+        """All tests, a file after the other: those that noticed most, the room's own, the quick ones."""
+        kills, room = self.noticed[mutant.module], mutant.module.split("/")[1].removesuffix(".py")
         of_file: Counter[str] = Counter()
-        took: Counter[str] = Counter()
+        took: dict[str, float] = defaultdict(float)
         for at, test in enumerate(self.found.tests):
             of_file[test.file] += kills[at]
-            took[test.file] += int(1000 * test.seconds)
-        files = {test.file: (-of_file[test.file], -comes_by[test.file], took[test.file]) for test in self.found.tests}
-        return sorted(range(len(self.found.tests)), key=lambda at: (*files[self.found.tests[at].file], self.found.tests[at].file, -kills[at], at))
-
-    def _some(self, bits: int) -> list[int]:
-        return [at for at in range(0, len(self.found.tests), 7) if bits >> at & 1]
+            took[test.file] += test.seconds
+        files = {name: (-of_file[name], "property" in name, room not in name, seconds, name) for name, seconds in took.items()}
+        return sorted(range(len(self.found.tests)), key=lambda at: (files[self.found.tests[at].file], -kills[at], at))
 
 
 @dataclass(frozen=True)
@@ -157,17 +143,38 @@ def fates(chosen: list[Mutant], pairs: Sequence[Pair], order: Order, until: floa
         yield from (found for done in as_completed([pool.submit(one, mutant) for mutant in chosen]) if (found := done.result()) is not None)
 
 
+def kept(path: Path | None, chosen: Sequence[Mutant], found: Traced) -> list[Fate]:
+    """Those of `chosen` that an earlier run killed: their module is as it was, and the test that noticed is still there."""
+    by_key = {(one.module, one.number, stamp(one.module)): one for one in chosen}
+    names = {test.name for test in found.tests}
+    read = path.read_text(encoding="utf-8").splitlines() if path is not None and path.exists() else []
+    known = {(each["module"], each["number"], each["stamp"]): each for each in map(json.loads, read) if each["by"] in names}
+    return [Fate(by_key[key], each["by"], "", each["seconds"]) for key, each in known.items() if key in by_key]
+
+
+@cache
+def stamp(module: str) -> str:
+    """A module's text, in short."""
+    return hashlib.sha256((ROOT / module).read_bytes()).hexdigest()[:12]
+
+
+def keep(path: Path | None, one: Fate) -> None:
+    """Into the file of results."""
+    if path is not None:
+        said = {
+            "module": one.mutant.module,
+            "number": one.mutant.number,
+            "stamp": stamp(one.mutant.module),
+            "by": one.by,
+            "seconds": round(one.seconds, 1),
+        }
+        with path.open("a", encoding="utf-8") as out:
+            out.write(json.dumps(said) + "\n")
+
+
 def main(arguments: list[str]) -> int:
     """Trace, sample, run, print."""
-    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
-    parser.add_argument("--mutants", type=int, default=0, help="how many; 0: all")
-    parser.add_argument("--seed", type=int, default=20261127)
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--only", default="", help="the beginning of a file's path")
-    parser.add_argument("--name", action="append", default=[], help="this mutant, as it was printed; may be given again")
-    parser.add_argument("--tests", nargs="*", default=list(PURE), help="files of tests instead of all pure ones")
-    told = parser.parse_args(arguments)
+    told = _options().parse_args(arguments)
     began, unwanted = time.monotonic(), "|".join(SLOW)
     chosen, every = sample(told.mutants, told.seed, told.only)
     if told.name:
@@ -179,27 +186,37 @@ def main(arguments: list[str]) -> int:
     for server in (pairs[0].warm, pairs[0].cold):
         if first := server.ask(_task(None, range(len(found.tests)), found)):
             raise SystemExit(f"the tests fail without any fault: {first}")
-    counted: Counter[str] = Counter()
-    survivors = []
-    for one in fates(chosen, pairs, order, began + told.minutes * 60):
-        counted["killed" if one.by else "survived"] += 1
-        if not one.by:
-            survivors.append(f"{one.mutant.name} line {one.mutant.line}: {one.mutant.what}")
-        print(
-            f"{'killed' if one.by else 'SURVIVED'} {one.mutant.name} line {one.mutant.line}: {one.mutant.what} ({one.by or one.why}, {one.seconds:.1f} s)",
-            flush=True,
-        )
+    ended = kept(told.results, chosen, found)
+    for one in ended:
+        order.note(one.mutant.module, one.by)
+    known = {one.mutant.name for one in ended}
+    for one in fates([mutant for mutant in chosen if mutant.name not in known], pairs, order, began + told.minutes * 60):
+        ended.append(one)
+        keep(told.results, one)
+        word = "killed" if one.by else "SURVIVED"
+        print(f"{word} {one.mutant.name} line {one.mutant.line}: {one.mutant.what} ({one.by or one.why}, {one.seconds:.1f} s)", flush=True)
     for pair in pairs:
         pair.warm.close()
         pair.cold.close()
-    made = counted.total()
-    score = {"score": round(counted["killed"] / made, 3) if made else None, "survivors": survivors}
-    print(
-        json.dumps(
-            {"all": every, "mutants": made, "killed": counted["killed"], **score, "seed": told.seed, "seconds": round(time.monotonic() - began)}
-        )
-    )
+    figures = page.figures(ended, every, told.seed)
+    if told.write:
+        page.write(ended, figures)
+    print(json.dumps({**figures, "kept": len(known), "seconds": round(time.monotonic() - began)}))
     return 0
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants")
+    parser.add_argument("--mutants", type=int, default=0, help="how many; 0: all")
+    parser.add_argument("--seed", type=int, default=20261127)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--only", default="", help="the beginning of a file's path")
+    parser.add_argument("--name", action="append", default=[], help="this mutant, as it was printed; may be given again")
+    parser.add_argument("--tests", nargs="*", default=list(PURE), help="files of tests instead of all pure ones")
+    parser.add_argument("--results", type=Path, help="a file that keeps what was killed: the same is not run again while its module is as it was")
+    parser.add_argument("--write", action="store_true", help="write docs/mutants.md")
+    return parser
 
 
 if __name__ == "__main__":
