@@ -154,8 +154,8 @@ def kept(path: Path | None, chosen: Sequence[Mutant], found: Traced) -> list[Fat
 
 @cache
 def stamp(module: str) -> str:
-    """A module's text, in short."""
-    return hashlib.sha256((ROOT / module).read_bytes()).hexdigest()[:12]
+    """A module's text and the kinds of faults, in short."""
+    return hashlib.sha256((ROOT / module).read_bytes() + Path(__file__).with_name("mutate.py").read_bytes()).hexdigest()[:12]
 
 
 def keep(path: Path | None, one: Fate) -> None:
