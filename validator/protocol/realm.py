@@ -147,8 +147,8 @@ def _domain(host: str) -> str | None:
     """The registrable domain of a name, by the public suffix list with its private part; None where there is none."""
     if "." not in host or ":" in host or not _lawful(host) or odd_address(host) or _address(host) or host.endswith(".localhost"):
         return None
-    domain = _suffixes().privatesuffix(host)
-    return domain if isinstance(domain, str) and domain else None
+    domain: str | None = _suffixes().privatesuffix(host)
+    return domain
 
 
 def _folded(host: str) -> str:

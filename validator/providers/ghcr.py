@@ -39,7 +39,7 @@ def checksum(text: str) -> str:
 
 
 def _fine_grained_checks(text: str) -> bool:
-    return text[77:85] == base64.b32encode(hashlib.sha256(text[:77].encode("ascii", "replace")).digest()).decode()[:8]
+    return text[77:85] == base64.b32encode(hashlib.sha256(text[:77].encode()).digest()).decode()[:8]
 
 
 def look(username: str, secret: str) -> Shape:

@@ -142,7 +142,7 @@ def _expiring(standing: Standing, at: datetime, expiry_days: Sequence[int]) -> t
         return standing.told
     others = tuple(event for event in standing.told if not event.startswith(_EXPIRING))
     end = standing.expires_at.date().isoformat()
-    kept = {event for event in standing.told if event.startswith(_EXPIRING) and event.endswith(f" {end}")}
+    kept = {event for event in standing.told if event.endswith(f" {end}")}
     crossed = {f"{_EXPIRING}{days} {end}" for days in expiry_days if standing.expires_at - at <= timedelta(days=days)}
     if crossed <= kept:
         return standing.told

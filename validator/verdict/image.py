@@ -151,7 +151,7 @@ def _platforms(wanted: Platform | None, seen: list[ManifestSeen], reason: Reason
     facts = next((m.facts for m in seen if m.facts is not None and m.facts.kind is ManifestKind.INDEX), None)
     single = next((m.platform for m in reversed(seen) if m.platform is not None), None)
     if facts is not None:
-        nested = [m.facts for m in seen if m.facts is not None and m.facts is not facts and m.facts.kind is ManifestKind.INDEX]
+        nested = [m.facts for m in seen if m.facts is not None and m.facts is not facts]
         offered = tuple(dict.fromkeys(p for f in (facts, *nested) for p in (f.platforms or ())))
         shown = tuple(str(p) for p in offered) or None
         if wanted is None:

@@ -130,13 +130,24 @@ CONFIGS = {
 }
 
 
-@pytest.mark.parametrize("media_type", [*CONFIGS, "application/vnd.cncf.helm.config.v1+json"])
+@pytest.mark.parametrize(
+    "media_type", [*CONFIGS, f"{OCI}config.v1+json; a=b", f"{OCI.upper()}CONFIG.v1+json", "application/vnd.cncf.helm.config.v1+json"]
+)
 def test_the_config_decides_whether_it_is_an_image(media_type: str) -> None:
     body = b'{"schemaVersion": 2, "config": {"mediaType": "%s"}, "layers": []}' % media_type.encode()
     facts = parse_manifest(body, f"{OCI}manifest.v1+json")
     assert facts is not None
-    assert facts.kind is (ManifestKind.IMAGE if media_type in CONFIGS else ManifestKind.ARTIFACT)
+    assert facts.kind is (ManifestKind.IMAGE if "helm" not in media_type else ManifestKind.ARTIFACT)
     assert frozenset(CONFIGS) == IMAGE_CONFIGS
+
+
+def test_only_what_is_annotated_as_one_is_an_attestation() -> None:
+    entry = '{"digest": "sha256:%s", "mediaType": "", "platform": {"os": "linux", "architecture": "%s"}, "annotations": {"%s": "x"}}'
+    for architecture, note, attestations in (("amd64", "vnd.docker.reference.type", 1), ("amd64", "org.x", 0), ("unknown", "org.x", 1)):
+        body = f'{{"schemaVersion": 2, "manifests": [{entry % ("1" * 64, architecture, note)}]}}'
+        facts = parse_manifest(body.encode(), f"{OCI}index.v1+json")
+        assert facts is not None
+        assert (facts.attestations, len(facts.children)) == (attestations, 1 - attestations)
 
 
 # Go's list of systems and machines (go/build/syslist), as image indexes name them
@@ -192,7 +203,7 @@ def test_a_machines_other_names_are_one(text: str) -> None:
 
 RUNS = {
     "amd64": "amd64 386", "amd64/v2": "amd64/v2 amd64 386", "amd64/v4": "amd64/v4 amd64/v3 amd64/v2 amd64 386", "arm/v5": "arm/v5", "arm": "arm/v7 arm/v6 arm/v5",
-    "arm/v8": "arm/v8 arm/v7 arm/v6 arm/v5", "arm64": "arm64 arm/v8 arm/v7 arm/v6 arm/v5", "arm64/v8.2": "arm64/v8.2 arm64/v8.1 arm64 arm/v8 arm/v7 arm/v6 arm/v5",
+    "arm/v8": "arm/v8 arm/v7 arm/v6 arm/v5", "arm/v9": "arm/v9 arm/v8 arm/v7 arm/v6 arm/v5", "arm64": "arm64 arm/v8 arm/v7 arm/v6 arm/v5", "arm64/v8.2": "arm64/v8.2 arm64/v8.1 arm64 arm/v8 arm/v7 arm/v6 arm/v5",
     "arm64/v9": "arm64/v9 arm64/v8.5 arm64/v8.4 arm64/v8.3 arm64/v8.2 arm64/v8.1 arm64 arm/v8 arm/v7 arm/v6 arm/v5",
     "arm64/v9.1": "arm64/v9.1 arm64/v9 arm64/v8.6 arm64/v8.5 arm64/v8.4 arm64/v8.3 arm64/v8.2 arm64/v8.1 arm64 arm/v8 arm/v7 arm/v6 arm/v5",
     "arm64/vx": "arm64/vx arm/v8 arm/v7 arm/v6 arm/v5", "s390x": "s390x", "riscv64": "riscv64", "386": "386",

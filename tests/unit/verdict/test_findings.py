@@ -31,7 +31,7 @@ from tests.unit.verdict.saying import (
     told,
 )
 from validator.evidence import Asker, Demand, Exchange, Failure, Grant, Known, Opinion
-from validator.verdict import Meaning, Reason, Traits, find
+from validator.verdict import Meaning, Reason, Says, Traits, find
 from validator.verdict.findings import is_fresh, pull_reading, refusals_of, secret_reading
 
 SECRET: Final[list[tuple[list[Exchange], Traits, str]]] = [
@@ -62,6 +62,8 @@ def test_an_earlier_refusal_counts_for_a_day_and_not_before_three_seconds(age: f
 
 
 def test_what_takes_refusals_back() -> None:
+    admits = Traits(rows=(Says(row="x", meaning=Meaning.ADMITTED, reason=Reason.HIDDEN_OR_DENIED, statuses=frozenset({418})),))
+    assert refusals_of(ev(said("L", 401), said("T", 418)), admits) == 0, "it says that it took the secret"
     assert refusals_of(ev(said("L", 401), said("T", 401)), PLAIN) == 2
     assert refusals_of(ev(said("L", 401), said("L", 401, authorized=False), said("L", 401, party=MADE_UP)), PLAIN) == 1
     assert [refusals_of(ev(said("L", 401), said("T", 200)), traits) for traits in (PLAIN, BLIND)] == [1, 0], "Harbor hands anyone a scoped token"

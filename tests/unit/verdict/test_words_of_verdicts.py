@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import MappingProxyType
 
 import pytest
 
@@ -15,7 +16,7 @@ from validator.providers import PROVIDERS, Provider
 from validator.status import Said, State, Transition
 from validator.verdict import TABLE, Hint, ImageOutcome, Level, Meaning, Outcome, Reason
 from validator.verdict.reading import READ
-from validator.verdict.words import WORDS
+from validator.verdict.words import WORDS, cause_and_advice
 
 LISTS = {
     "Outcome": (Outcome, "valid invalid insufficient misconfigured unprovable unknown"),
@@ -69,6 +70,14 @@ def test_a_row_of_an_answer_has_a_reason_that_its_meaning_can_have(provider: Pro
     for one in (*READ, *provider.traits.rows):
         if one.reason is not None and one.meaning in fits:
             assert fits[one.meaning] in WITH[one.reason], one.row
+
+
+def test_a_vendors_own_words_come_first() -> None:
+    own = {Reason.REFUSED: "Ours."}
+    assert cause_and_advice(Reason.REFUSED) == WORDS[Reason.REFUSED]
+    assert cause_and_advice(Reason.REFUSED, own, MappingProxyType(own)) == ("Ours.", "Ours.")
+    assert cause_and_advice(Reason.EXPIRED, own, own) == WORDS[Reason.EXPIRED]
+    assert cause_and_advice(Reason.REFUSED, MappingProxyType(own), None) == ("Ours.", WORDS[Reason.REFUSED][1])
 
 
 def test_every_reason_has_words() -> None:
