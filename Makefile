@@ -4,6 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 JOBS ?= auto
+FUZZ_SECONDS ?= 3000
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
 help: ## print this list
@@ -58,9 +59,9 @@ proof-workers: setup ## nights beside OSMO by several workers: their makespan, k
 accuracy: setup ## every case, and what other checkers say of it; writes docs/accuracy.md; the last line is one JSON object
 	$(BIN)/python -m tests.accuracy
 
-fuzz: setup ## 200,000 made-up answers and longer runs of the property tests; the last line is one JSON object
+fuzz: setup ## the property tests for longer, then FUZZ_SECONDS over every reader of remote text; the last line is one JSON object
 	$(BIN)/python -m pytest -n $(JOBS) --hypothesis-profile=fuzz --timeout=1200 tests/property
-	$(BIN)/python -m tests.property.fuzz
+	$(BIN)/python -m tests.property.fuzz --seconds $(FUZZ_SECONDS)
 
 postgres: setup ## every test of the ledger on Postgres, and what takes longer there
 	$(BIN)/python -m pytest -n $(JOBS) --postgres tests/ledger tests/postgres tests/stores

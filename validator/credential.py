@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import Final, NewType, TypeVar
 
 from pydantic import SecretStr
@@ -86,7 +87,7 @@ def canonical_host(text: str) -> Host:
     """
     name, port = _split_port(text.lower())
     name = name.removesuffix(".")
-    if not (_IPV6.fullmatch(name) or (name and len(name) <= 253 and all(_LABEL.fullmatch(part) for part in name.split(".")))):
+    if not (_is_ipv6(name) or (name and len(name) <= 253 and all(_LABEL.fullmatch(part) for part in name.split(".")))):
         raise UnreadableRegistry("it names no host")
     if not is_readable(name):
         raise UnreadableRegistry("it names no host")
@@ -96,6 +97,17 @@ def canonical_host(text: str) -> Host:
     if name in DOCKER_HUB_NAMES and port in ("", "443"):
         return DOCKER_HUB
     return Host(name if port in ("", "443") else f"{name}:{port}")
+
+
+def _is_ipv6(name: str) -> bool:
+    """True for an IPv6 address in brackets, without a zone."""
+    if not _IPV6.fullmatch(name):
+        return False
+    try:
+        IPv6Address(name[1:-1])
+    except ValueError:
+        return False
+    return True
 
 
 def is_readable(name: str) -> bool:

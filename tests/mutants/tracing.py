@@ -119,7 +119,7 @@ def traced(modules: Sequence[str], tests: Sequence[str], unwanted: str) -> Trace
 
 def _stamp(words: Sequence[str]) -> str:
     digest = hashlib.sha256(repr(words).encode())
-    for path in sorted([*(ROOT / "validator").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "tests/property/corpus").iterdir()]):
+    for path in sorted([*(ROOT / "validator").rglob("*.py"), *(ROOT / "tests").rglob("*.py"), *(ROOT / "tests").rglob("*.json*")]):
         digest.update(f"{path}{path.stat().st_size}".encode() + path.read_bytes())
     return digest.hexdigest()[:20]
 

@@ -1,8 +1,9 @@
-"""The long run of the laws: made-up conversations until so many answers were given; the last line is one JSON object.
+"""The long run of the laws: made-up conversations, evidence and remote texts; the last line is one JSON object.
 
-    python -m tests.property.fuzz [--answers 200000] [--seed 20261123] [--processes N]
+    python -m tests.property.fuzz [--answers 200000] [--seed 20261123] [--processes N]    # conversations until so many answers were given
+    python -m tests.property.fuzz --seconds 3000                                          # that long, over every reader of remote text, too
 
-Every conversation follows from the seed and its number. One that breaks a law is kept in `corpus/`, where the tests find it.
+Everything follows from the seed and its number. What breaks a law is kept in `corpus/`, where the tests find it.
 """
 
 from __future__ import annotations
@@ -14,19 +15,28 @@ import os
 import sys
 import time
 import traceback
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
+from tests.property import evidences, remote
 from tests.property.conversation import Conversation
 from tests.property.laws import broken
+from tests.property.remote import TARGETS
 from tests.property.worlds import Play, packed, talk_of, world_of
+from tests.replay.replaying import again
 from validator.verdict import Outcome
 
 CORPUS: Final = Path(__file__).parent / "corpus"
+TEXTS: Final = CORPUS / "texts"
+SLICE_S: Final = 1.0
+"""CPU seconds of one lot of a kind."""
+KINDS: Final = tuple(kind for name in TARGETS for kind in (name, "conversation", "evidence"))
+"""One lot of each in turn: a third of the time for conversations, a third for evidence, a third for the readers together."""
 CHUNK: Final = 500
 
 
@@ -39,12 +49,14 @@ class Count:
     invalid: int = 0
     exceptions: int = 0
     violations: int = 0
+    inputs: Counter[str] = field(default_factory=Counter)
     faults: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, other: Count) -> None:
         """Count another's too."""
         for name in ("answers", "valid", "invalid", "exceptions", "violations"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.inputs += other.inputs
         self.faults += other.faults
 
 
@@ -77,11 +89,52 @@ def chunk(seed: int, number: int, size: int = CHUNK) -> Count:
 
 
 def keep(text: str) -> Path:
-    """The failing conversation in the corpus."""
-    CORPUS.mkdir(exist_ok=True)
-    path = CORPUS / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+    """The failing input in the corpus: a conversation, or what a reader or a table got."""
+    folder = TEXTS if "kind" in json.loads(text) else CORPUS
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def one_of(kind: str, seed: str) -> Count:
+    """One input of a kind, held to its law."""
+    if kind == "conversation":
+        return conversation(Random(seed))
+    if kind == "evidence":
+        plan, evidence = evidences.evidence_of(Random(seed))
+        faults = evidences.faults_of(plan, evidence)
+        text = evidences.packed(plan, evidence) if faults else ""
+    else:
+        text = TARGETS[kind].make(Random(seed))
+        faults = remote.faults_of(kind, text)
+    told = [("; ".join(faults), json.dumps({"kind": kind, "text": text, "faults": faults}))] if faults else []
+    return Count(violations=len(faults), faults=told)
+
+
+def faults_of(kind: str, text: str) -> list[str]:
+    """What is wrong with an input that was kept, of a kind that is no conversation."""
+    return evidences.faults_of(*again(json.loads(text))) if kind == "evidence" else remote.faults_of(kind, text)
+
+
+def slice_of(kind: str, seed: int, number: int) -> Count:
+    """Inputs of a kind for a while: the `number`th lot of this seed."""
+    count, until, each = Count(), time.process_time() + SLICE_S, 0
+    while time.process_time() < until:
+        count.add(one_of(kind, f"{seed} {kind} {number} {each}"))
+        each += 1
+    count.inputs[kind] += each
+    return count
+
+
+def slices(seed: int, until: float, processes: int) -> Iterator[Count]:
+    """Lots of every kind in turn until the time is over."""
+    number = 0
+    with ProcessPoolExecutor(processes) as pool:
+        while time.monotonic() < until:
+            lots = [pool.submit(slice_of, KINDS[(number + i) % len(KINDS)], seed, number + i) for i in range(processes)]
+            number += len(lots)
+            yield from (lot.result() for lot in lots)
 
 
 def chunks(seed: int, answers: int, processes: int) -> Iterator[Count]:
@@ -102,14 +155,17 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.property.fuzz")
     parser.add_argument("--answers", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=20261123)
+    parser.add_argument("--seconds", type=float, default=0.0, help="that long, over conversations, evidence and every reader of remote text")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     told = parser.parse_args(arguments)
     began, total = time.monotonic(), Count()
-    for count in chunks(told.seed, told.answers, told.processes):
+    lots = slices(told.seed, began + told.seconds, told.processes) if told.seconds else chunks(told.seed, told.answers, told.processes)
+    for count in lots:
         total.add(count)
         for why, text in count.faults:
             print(f"{keep(text).name}: {why}")
-    figures = {name: getattr(total, name) for name in ("answers", "valid", "invalid", "exceptions", "violations")}
+    figures: dict[str, Any] = {name: getattr(total, name) for name in ("answers", "valid", "invalid", "exceptions", "violations")}
+    figures |= {"inputs": dict(sorted(total.inputs.items())), "all": total.inputs.total()} if told.seconds else {}
     print(json.dumps({**figures, "seed": told.seed, "seconds": round(time.monotonic() - began, 1)}))
     return 1 if total.exceptions or total.violations else 0
 

@@ -28,7 +28,7 @@ HOSTS = {
 NAMELESS, PORT = "it names no host", "its port is not a number from 1 to 65535"
 NO_HOSTS = {
     "": NAMELESS, ".": NAMELESS, "..": NAMELESS, "a..b": NAMELESS, "-a.test": NAMELESS, "a-.test": NAMELESS, "a b": NAMELESS, "a" * 64 + ".test": NAMELESS, ".".join(["a" * 60] * 5): NAMELESS, "xn--.test": NAMELESS, "xn--a.test": NAMELESS,
-    "[::1": NAMELESS, "[::1]x": NAMELESS, "[]": NAMELESS, "[x]": NAMELESS, "ä.test": NAMELESS, "_a.test": NAMELESS, "[::1]5000": NAMELESS,
+    "[::1": NAMELESS, "[::1]x": NAMELESS, "[1]": NAMELESS, "[::1::]:5000": NAMELESS, "[1.2.3.4]": NAMELESS, "[fe80::1%eth0]": NAMELESS, "[]": NAMELESS, "[x]": NAMELESS, "ä.test": NAMELESS, "_a.test": NAMELESS, "[::1]5000": NAMELESS,
     "a.test:": PORT, "[::1]:": PORT, "a.test:0": PORT, "a.test:65536": PORT, "a.test:x": PORT, "a.test:-1": PORT, "a.test:٣": PORT, "a.test:1:2": PORT, "[::1]:0": PORT, "a.test: 1": PORT,
 }  # fmt: skip
 

@@ -222,7 +222,7 @@ def is_public(address: str) -> bool:
 
     An IPv4 in an IPv6 (mapped, 6to4, NAT64) is judged as itself; Teredo and the deprecated compatible form never pass.
     """
-    ip = _address(address.partition("%")[0])
+    ip = _address(address)
     if isinstance(ip, IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour or (IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _NAT64 else None)
         if inner is None:

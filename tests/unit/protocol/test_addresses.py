@@ -89,6 +89,7 @@ NOT_PUBLIC = {
     "short": "127.1",
     "octal": "0177.0.0.1",
     "leading zero": "08.8.8.8",
+    "IPv4 with a zone": "8.8.8.8%eth0",
     "brackets": "[2606:4700::1111]",
     "blank": " 8.8.8.8",
 }
