@@ -107,7 +107,7 @@ def test_a_scope_covers_whole_segments_of_its_own_host(path: str, repository: st
 
 OSMO = {
     "": "registry-1.docker.io", "docker.io": "registry-1.docker.io", "docker.io/acme": "registry-1.docker.io/acme", "https://docker.io/": "registry-1.docker.io", "nvcr.io/": "nvcr.io", "https://nvcr.io/org/": "nvcr.io/org",
-    "http://reg.test:443/a": "reg.test/a", "Reg.Test": "Reg.Test", "reg.test:5000": "reg.test:5000", " nvcr.io ": "nvcr.io", "ftp://x": "ftp://x", "index.docker.io": "index.docker.io",
+    "http://reg.test:443/a": "reg.test/a", "Reg.Test": "Reg.Test", "reg.test:5000": "reg.test:5000", " nvcr.io ": "nvcr.io", "ftp://x": "ftp://x", "nvcr.io/a~": "nvcr.io/a~", "nvcr.io/a//": "nvcr.io/a", "docker.io/a:443": "registry-1.docker.io/a:443", "index.docker.io": "index.docker.io",
 }  # fmt: skip
 
 

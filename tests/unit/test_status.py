@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from validator.status import MOVES, TRANSITIONS, Said, Standing, State, Step, Transition, advance, heard
-from validator.verdict import Level, Outcome, Reason, Verdict
+from validator.verdict import Hint, Level, Outcome, Reason, Verdict
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 WAIT_S = 600.0
@@ -161,3 +161,33 @@ def test_an_end_that_is_not_told_again_is_kept():
 def test_only_the_registrys_own_lack_of_proof_makes_unproven(reason):
     assert heard(Verdict(outcome=Outcome.UNPROVABLE, reason=reason), sent=True) is Said.UNPROVABLE
     assert heard(NO_CONTROL, sent=True) is Said.NOTHING
+
+
+def test_a_kind_that_dies_within_hours_is_never_expiring():
+    short = replace(VALID, hints=(Hint.SHORT_LIVED,))
+    assert expiring(0.3, verdict=short) == (Transition.NONE, ())
+
+
+def test_an_acceptance_is_remembered_with_its_instant():
+    made = step(None, VALID).standing
+    assert (made.ever_valid, made.accepted_at, made.checked_at, made.first_refused_at) == (True, NOW, NOW, None)
+    assert not step(None, ANYONE).standing.ever_valid
+
+
+def test_a_long_silence_is_forgotten_once_something_is_heard_an_end_is_not():
+    told = ("unknown", f"expiring 14 {(NOW + timedelta(days=10)).date().isoformat()}")
+    heard_again = step(
+        replace(ALIVE, told=told, unknown_since=AGO), replace(VALID, expires_at=NOW + timedelta(days=10)), expiry_days=(14, 7, 1)
+    ).standing
+    assert (heard_again.told, heard_again.unknown_since) == (told[1:], None)
+    assert step(replace(ALIVE, told=told), REFUSED).standing.told == told[1:]
+    assert step(replace(ALIVE, told=told), OUTAGE).standing.told == told
+
+
+def test_when_a_second_word_counts():
+    assert suspect(ALIVE).confirmed_from(WAIT_S) == AGO + timedelta(seconds=WAIT_S)
+    assert (
+        ALIVE.confirmed_from(WAIT_S),
+        replace(NEW, state=State.SUSPECT).confirmed_from(WAIT_S),
+        replace(ALIVE, first_refused_at=AGO).confirmed_from(WAIT_S),
+    ) == (None,) * 3

@@ -77,7 +77,7 @@ def resolve_realm(realm: str, base: URL) -> URL | RealmFault:
     if len(realm) > MAX_REALM or any(c in "\\#" or c.isspace() or unicodedata.category(c)[0] == "C" for c in realm):
         return RealmFault.UNSAFE_REALM
     authority = _AUTHORITY.match(realm)
-    if authority is None and (_SCHEME.match(realm) or realm.startswith("//")):
+    if authority is None and _SCHEME.match(realm):
         return RealmFault.UNSAFE_REALM
     if authority is not None and (not authority[1] or any(c in "@%" for c in authority[1])):
         return RealmFault.UNSAFE_REALM

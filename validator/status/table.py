@@ -54,7 +54,7 @@ _BAD: Final = frozenset({State.DEAD, State.IMPAIRED})
 TRANSITIONS: Final[tuple[Name, ...]] = (
     Name(State.DEAD, frozenset({State.DEAD}), Transition.NONE),
     Name(State.DEAD, ANY, Transition.DIED, ever_valid=True),
-    Name(State.DEAD, ANY, Transition.NEVER_WORKED, ever_valid=False),
+    Name(State.DEAD, ANY, Transition.NEVER_WORKED),
     Name(State.IMPAIRED, frozenset({State.IMPAIRED}), Transition.NONE),
     Name(State.IMPAIRED, ANY, Transition.IMPAIRED),
     Name(State.ALIVE, _BAD, Transition.RECOVERED),

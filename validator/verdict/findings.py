@@ -247,7 +247,7 @@ def pull_reading(evidence: Evidence, traits: Traits) -> Reading:
         readable = [r for e, r in heads if r.meaning is Meaning.READABLE]
         # a GET after a HEAD may tell more (a code, an artifact) or fail for a reason of its own: the HEAD's yes stands
         last = heads[-1][1]
-        if readable and last.meaning is not Meaning.UNSUPPORTED and last.meaning is Meaning.UNKNOWN:
+        if readable and last.meaning is Meaning.UNKNOWN:
             return readable[-1]
         earlier = [r for _, r in heads[:-1] if r.meaning in (Meaning.TAG_MISSING, Meaning.DENIED)]
         if earlier and last.meaning in (Meaning.UNKNOWN, Meaning.READABLE):

@@ -32,7 +32,7 @@ def judge_image(evidence: Evidence, findings: Findings, verdict: Verdict, traits
         hints.append(Hint.PUBLIC_IMAGE)
     if reason is Reason.KEY_BLOCKS_PUBLIC:
         hints.append(Hint.SCOPE_THE_KEY)
-    if reason is Reason.HIDDEN_OR_DENIED and evidence.subject.repository.startswith(traits.terms_under or ("\0",)):
+    if reason is Reason.HIDDEN_OR_DENIED and evidence.subject.repository.startswith(traits.terms_under):
         hints.append(Hint.TERMS)
     if any(e.pulls_left == 0 for e in evidence.exchanges):
         hints.append(Hint.PULL_LIMIT_NEAR)
@@ -80,7 +80,7 @@ def _outcome(findings: Findings, verdict: Verdict, traits: Traits, nobody: bool)
         return ImageOutcome.PULLABLE, Reason.PULL_OK
     if verdict.row == "shape":
         return ImageOutcome.UNKNOWN, Reason.AMBIGUOUS_REFUSAL
-    if verdict.outcome is Outcome.UNKNOWN and verdict.reason is Reason.ADDRESS_REFUSED:
+    if verdict.reason is Reason.ADDRESS_REFUSED:
         return ImageOutcome.UNKNOWN, Reason.ADDRESS_REFUSED
     if findings.secret in REFUSALS:
         refused_for_good = verdict.outcome in (Outcome.INVALID, Outcome.MISCONFIGURED)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from validator.protocol.base import Access, Platform, beyond_limits, parse_json, shown_text
 from validator.protocol.errcode import CODES, OAUTH_CODES, BodyShape, read_error
-from validator.protocol.manifest import ACCEPT, IMAGE_CONFIGS, ManifestKind, kind_of, parse_manifest, parse_platform
+from validator.protocol.manifest import ACCEPT, IMAGE_CONFIGS, ManifestKind, kind_of, parse_config_platform, parse_manifest, parse_platform
 from validator.protocol.realm import MAX_REALM
 from validator.protocol.scope import parse_scope_text
 
@@ -242,6 +244,18 @@ def test_a_windows_image_runs_on_its_own_release(image: str, node: str) -> None:
     for system in ("windows", "linux"):
         runs = Platform(os=system, architecture="amd64", os_version=image).runs_on(Platform(os=system, architecture="amd64", os_version=node))
         assert runs is (WINDOWS[image, node] if system == "windows" else True)
+
+
+def test_a_release_of_windows_is_read_where_it_stands() -> None:
+    body = b'{"os": "windows", "architecture": "amd64", "os.version": "10.0.20348.1", "variant": "v2"}'
+    assert parse_config_platform(body) == Platform(os="windows", architecture="amd64", variant="v2", os_version="10.0.20348.1")
+    assert parse_config_platform(b'{"os": "linux"}') is parse_config_platform(b"[]") is parse_config_platform(b"x") is None
+
+
+@pytest.mark.parametrize("text", ["a" * 499 + " b c", "a" * 500 + " b", "a" * 250 + " " + "b" * 249 + " c"])
+def test_words_are_cut_between_words(text: str) -> None:
+    said = read_error(json.dumps({"message": text}).encode(), None).text
+    assert (len(said) <= 500, text.startswith(said), text[len(said)]) == (True, True, " ")
 
 
 def test_the_bounds_of_what_strangers_send() -> None:

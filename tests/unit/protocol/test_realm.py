@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from yarl import URL
 
-from validator.protocol.realm import RealmFault, judge_realm, known_realm_hosts, resolve_realm, same_site
+from validator.protocol.realm import RealmFault, is_address, judge_realm, known_realm_hosts, resolve_realm, same_site
 
 UNSAFE, INSECURE, PROTOCOL = RealmFault.UNSAFE_REALM, RealmFault.INSECURE_SCHEME, RealmFault.PROTOCOL
 REG = "https://reg.test"
@@ -235,6 +235,22 @@ def test_strangers_share_no_site(suffix: str) -> None:
         assert not same_site(f"evil.{deep}{suffix}", f"good.{deep}{suffix}")
         assert not same_site(f"evil.{deep}{suffix}", suffix)
     assert not same_site(suffix, f"evil.{suffix}")
+
+
+def test_a_host_is_at_most_253_characters() -> None:
+    name = ".".join(["a" * 62] * 4)
+    assert isinstance(resolve_realm(f"https://{name}.b/t", URL(REG)), URL)
+    assert resolve_realm(f"https://{name}.bb/t", URL(REG)) is UNSAFE
+
+
+def test_the_known_realms_and_the_domain_hold_unless_a_vendors_list_is_the_whole() -> None:
+    near, far = URL("https://auth.reg.test/t"), URL("https://sso.redhat.com/t")
+    assert judge_realm(near, registry=URL(REG), listed=frozenset(), plain_http=False) is None
+    assert judge_realm(far, registry=URL("https://registry.redhat.io"), listed=frozenset(), plain_http=False) is None
+    assert judge_realm(near, registry=URL(REG), listed=frozenset(), plain_http=False, exact=True) is UNSAFE
+    assert [is_address(host) for host in ("1.2.3.4", "[::1]", "::1", "fe80::1%eth0", "[fe80::1%eth0]", "reg.test", "1.2.3", "")] == [True] * 5 + [
+        False
+    ] * 3
 
 
 # registry -> its realm's host elsewhere, and a host beside it that is none; others.md 21

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from validator.protocol.retry_after import limit_resets_s, retry_after_s
+from validator.protocol.retry_after import asked_to_wait_s, limit_resets_s, retry_after_s
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
@@ -46,6 +46,29 @@ CASES: dict[str, tuple[list[str], float | None]] = {
 @pytest.mark.parametrize(("values", "expected"), CASES.values(), ids=CASES.keys())
 def test_a_wait_is_read_and_bounded(values: list[str], expected: float | None) -> None:
     assert retry_after_s(values, NOW) == expected
+
+
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+
+
+@pytest.mark.parametrize("month", MONTHS)
+def test_every_month_has_a_name(month: str) -> None:
+    """A second before the instant that the field names."""
+    now = datetime(2027, MONTHS.index(month) + 1, 1, 11, 59, 59, tzinfo=UTC)
+    for text in (f"Tue, 01 {month} 2027 12:00:00 GMT", f"Tuesday, 01-{month}-27 12:00:00 GMT", f"Tue {month}  1 12:00:00 2027"):
+        assert retry_after_s([text], now) == 1
+
+
+ASKED: dict[str, tuple[int, list[tuple[str, str]], float | None]] = {
+    "a field, whatever the status": (503, [("retry-after", "7")], 7), "with 200": (200, [("retry-after", "7")], 7), "another field": (503, [("x-retry-after", "7")], None), "a vendor's, 429": (429, [("x-retry-after", "7")], 7),
+    "a vendor's, 403": (403, [("ratelimit-remaining", "0"), ("ratelimit-reset", "9")], 9), "a vendor's, 401": (401, [("ratelimit-remaining", "0"), ("ratelimit-reset", "9")], None),
+    "the standard's first": (429, [("x-retry-after", "9"), ("retry-after", "7")], 7), "the standard's odd": (429, [("x-retry-after", "9"), ("retry-after", "soon")], 9), "odd, 503": (503, [("x-retry-after", "9"), ("retry-after", "soon")], None), "none": (429, [], None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("status", "fields", "wait"), ASKED.values(), ids=ASKED.keys())
+def test_which_field_is_believed_after_which_status(status: int, fields: list[tuple[str, str]], wait: float | None) -> None:
+    assert asked_to_wait_s(status, fields, NOW.timestamp()) == wait
 
 
 def test_now_may_be_in_any_zone() -> None:

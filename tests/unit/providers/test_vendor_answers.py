@@ -79,6 +79,7 @@ ROWS: Final[dict[str, list[tuple[str, tuple[Any, ...], dict[str, Any]]]]] = {
         (NO_PULL, ("H", 403, "E", "DENIED", "no"), {}), (NO_PULL, ("H", 401, "E", "DENIED", "license"), {}), (DENIED, ("L", 403, "E", "DENIED", "license"), {}), (NO_PULL, ("H", 403, "E", "DENIED", "licensed"), {}),
     ],
     "dockerhub": [  # dockerhub.md 8
+        (REFUSED, ("L", 401, "E"), {"demands": "basic"}), ("readable", ("H", 200), {"kind": "image"}),
         (PROTOCOL, ("P", 401, "E"), {"demands": "basic"}), ("demands", ("P", 401, "E"), {"demands": "bearer"}), (PROTOCOL, ("P", 200, "J"), {}), ("page (captive_portal)", ("P", 200, "html"), {}),
         (PROTOCOL, ("P", 200, ""), {"registry_sign": True}), (PROTOCOL, ("P", 200, "text"), {"registry_sign": True}),
         (LOCKED, ("L", 429, "J", "", "too many failed login attempts for username or IP address"), {}), ("unknown (throttled)", ("L", 429, "J", "", "slow down"), {}),

@@ -113,6 +113,8 @@ def test_the_hints_of_an_image() -> None:
     assert image(DEAD, {"secret": R, **PUBLIC}).hints == (Hint.PUBLIC_IMAGE,)
     assert image(DEAD, {"secret": R, "pull": OK, **PUBLIC}).hints == (Hint.PUBLIC_IMAGE,)
     assert image(DEAD, {"secret": R, **PRIVATE}).hints == ()
+    assert image(DEAD, {"secret": R, "pull": Meaning.TAG_MISSING, **PUBLIC}).hints == (), "there is no image to be public"
+    assert image(VALID, {"secret": A, "pull": D}, repository="nim/x").hints == ()
     assert image(VALID, {"secret": A, "pull": OK, **PUBLIC}).hints == ()
     assert image(VALID, {"secret": A, "pull": D, **PUBLIC}, traits=NGC).hints == (Hint.SCOPE_THE_KEY,)
     assert image(VALID, {"secret": A, "pull": D}, traits=NGC, repository="nim/x").hints == (Hint.TERMS,)
