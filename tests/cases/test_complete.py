@@ -21,6 +21,8 @@ HERE: Final = Path(__file__).parent
 ROOT: Final = HERE.parents[1]
 PREFIXES: Final = ("GEN", "IMG", "NET", "SEC", "NGC", "HUB", "GHCR", "GITLAB", "OTHER", "KUBE", "OSMO")
 MODULES: Final = {path.stem: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(HERE.glob("test_*.py"))}
+BY_NIGHT: Final = ("emulated", "smtp", "unit/registry")
+"""Where the rows of the nightly run have their tests: they need more than one process, a mail server, or a clock that jumps."""
 SOURCES: Final = sorted((ROOT / "validator").rglob("*.py"))
 FLIPPED: Final = {
     "GEN-01": "invalid (refused)", "GEN-02": "valid (login_accepted)", "GEN-04": "valid (login_accepted)", "GEN-09": "valid (login_accepted)",
@@ -86,6 +88,14 @@ def test_every_row_has_a_test_or_says_why_not():
     pending = set().union(*(excused(tree, "PENDING") for tree in MODULES.values()))
     assert sorted(wanted - held - pending) == []
     assert len(wanted) == 377
+
+
+def test_every_row_of_the_nightly_run_has_a_test():
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for folder in BY_NIGHT for path in sorted((HERE.parent / folder).glob("test_*.py"))]
+    wanted = {name for name in ROWS if name.startswith("SWEEP-")}
+    assert sorted(wanted - set().union(*(cases_of(tree) for tree in trees))) == []
+    assert len(wanted) == 36
+    assert len(wanted) + 377 == len(ROWS), "no other row is left"
 
 
 def test_no_test_is_of_a_row_that_is_none():

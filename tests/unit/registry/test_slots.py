@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.cases.rows import Row, case
 from validator.evidence import Asker
 from validator.providers import Pace
 from validator.registry.pace import Lane, lane_of
@@ -167,10 +168,12 @@ def test_a_burst_goes_at_once_and_the_rest_at_its_rate() -> None:
     assert too_quick([at for at, _ in world.sent], 1.0, 8) == []
 
 
+@case("SWEEP-24")
 @pytest.mark.parametrize("same_process", [True, False])
 @pytest.mark.parametrize("preflight_burst", [1, 10])
-def test_a_preflight_goes_before_the_next_request_of_a_sweep(same_process: bool, preflight_burst: int) -> None:
-    """SWEEP-24: and the sweep holds back while its conversation goes on."""
+def test_a_preflight_goes_before_the_next_request_of_a_sweep(row: Row, same_process: bool, preflight_burst: int) -> None:
+    """And the sweep holds back while its conversation goes on."""
+    assert row.note == "pre-flight first; the sweep yields within one request"
     world = World(Pace(per_second=2.0, burst=1, in_flight=1, preflight_burst=preflight_burst))
 
     async def main() -> None:
