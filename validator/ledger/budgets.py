@@ -129,7 +129,7 @@ class Budgets:
         while idle and not share.by_name:
             place, _ = idle.pop()
             if timedelta(0) <= now - place.at < RENEWED:
-                again = replace(place, share=share, use=place.use + 1)
+                again = Reservation(place.id, host, share, place.at, place.use + 1)
                 self._out.add((again.id, again.use))
                 return again
             self._pools[host].gone.append(place.id)

@@ -90,7 +90,10 @@ def after(facts: FingerprintFacts | None, write: Write) -> FingerprintFacts:
     if facts is not None and statement is _ACCEPTED:
         asked_at, accepted_at = _later(facts.asked_at, values["asked_at"]), _later(facts.accepted_at, values["accepted_at"])
         proven = facts.ever_valid or values["ever_valid"]
-        return replace(facts, asked_at=asked_at, accepted_at=accepted_at, ever_valid=proven, refusals_in_row=0)
+        return FingerprintFacts(
+            asked_at=asked_at, accepted_at=accepted_at, refused_at=facts.refused_at, denied_at=facts.denied_at, ever_valid=proven,
+            introspected_at=facts.introspected_at, expires_at=facts.expires_at, scopes=facts.scopes, opinion=facts.opinion,
+        )  # fmt: skip
     new = facts_of(values)
     if facts is None:
         return new

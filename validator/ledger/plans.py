@@ -261,6 +261,7 @@ class Plans:
         return [_row(row) for row in await self._database.read_in_one(lambda connection: rows_of(connection, SWEEP_ROWS, query))]
 
 
+_PHASES: Final = {one.value: one for one in Phase}
 _FIELDS_OF: Final = attrgetter(*_FIELDS)
 _PRINT: Final = _FIELDS.index("fingerprint")
 _NAMES_IN_UPDATE: Final = {name: f"of_{name}" if name in _KEY else f"new_{name}" for name in _FIELDS}
@@ -291,5 +292,5 @@ def _parameters(row: PlanRow) -> dict[str, Any]:
 
 def _row(row: Sequence[Any]) -> PlanRow:
     values = dict(zip(_FIELDS, row, strict=True))
-    values["phase"] = Phase(values["phase"])
+    values["phase"] = _PHASES[values["phase"]]
     return PlanRow(**values)

@@ -97,19 +97,25 @@ def row_of(key: StatusKey, name: str, standing: Standing, evidence: tuple[Mappin
     )
 
 
+_STATES: Final = {one.value: one for one in State}
+_OUTCOMES: Final = {one.value: one for one in Outcome}
+_REASONS: Final = {one.value: one for one in Reason}
+_LEVELS: Final = {one.value: one for one in Level}
+
+
 def standing_of(row: StatusRow | None) -> Standing | None:
     """What a row says, as the state machine reads it."""
     if row is None:
         return None
     return Standing(
-        state=State(row.state),
-        outcome=Outcome(row.verdict) if row.verdict is not None else None,
-        reason=Reason(row.reason) if row.reason is not None else None,
-        level=Level(row.level) if row.level is not None else None,
-        hints=tuple(Hint(hint) for hint in row.hints),
+        state=_STATES[row.state],
+        outcome=_OUTCOMES[row.verdict] if row.verdict is not None else None,
+        reason=_REASONS[row.reason] if row.reason is not None else None,
+        level=_LEVELS[row.level] if row.level is not None else None,
+        hints=tuple([Hint(hint) for hint in row.hints]),
         checked_at=row.checked_at,
-        last_outcome=Outcome(row.last_attempt_verdict) if row.last_attempt_verdict is not None else None,
-        last_reason=Reason(row.last_attempt_reason) if row.last_attempt_reason is not None else None,
+        last_outcome=_OUTCOMES[row.last_attempt_verdict] if row.last_attempt_verdict is not None else None,
+        last_reason=_REASONS[row.last_attempt_reason] if row.last_attempt_reason is not None else None,
         last_at=row.last_attempt_at,
         expires_at=row.expires_at,
         first_refused_at=row.first_refused_at,

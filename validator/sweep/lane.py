@@ -180,7 +180,7 @@ class Lane:
         """One conversation; what speaks against the secret waits."""
         healthy = await self._is_well(shared) if shared.refused_before else False
         asked = await converse(self.probe, shared, credential)
-        heard = replace(asked.heard, healthy=healthy)
+        heard = replace(asked.heard, healthy=True) if healthy else asked.heard
         self._pace_of(asked.provider)
         self.report.probes += asked.probed
         if heard.verdict.reason is Reason.BUDGET_SPENT:

@@ -19,7 +19,7 @@ from validator.ledger.plans import Phase, PlanRow, place_of
 from validator.ledger.statuses import StatusKey, StatusRow, standing_of
 from validator.ledger.sweeps import Filters
 from validator.probe import Probe
-from validator.probe.reach import provider_of, settings_of
+from validator.probe.reach import provider_of
 from validator.sealing import Fingerprint
 from validator.status import Standing, State
 from validator.stores.base import CredentialStore, Outline
@@ -179,7 +179,7 @@ class _Count:
 def _proves(probe: Probe, row: PlanRow) -> bool:
     """True if a pull is proven with it, which takes three requests."""
     scope = RegistryScope(Host(row.host), row.path)
-    given = given_proofs(scope.host, settings_of(probe.settings, scope.host).proof)
+    given = given_proofs(scope.host, probe.ways.said(scope.host).proof)
     return image_of(row.image) is not None or any(scope.covers(scope.host, image.repository) for image in given)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from validator.config import Settings
 from validator.credential import Host
@@ -252,21 +252,25 @@ class Book:
         made.statuses.append(known[member.key])
         made.standings.append((member, before))
         made.rows.append(replace(
-            _row(entry, member), verdict=said.outcome.value, reason=said.reason.value, level=said.level.value if said.level is not None else None,
-            state=before.state.value, transition=happened, checked_at=last.at,
+            member.plan, phase=entry.phase, due_at=entry.due_at, heard=_kept(entry), verdict=said.outcome.value, reason=said.reason.value,
+            level=said.level.value if said.level is not None else None, state=before.state.value, transition=happened, checked_at=last.at,
             left_over=entry.left.value if entry.left is not None else None,
         ))  # fmt: skip
+
+
+def _kept(entry: Entry) -> list[dict[str, Any]] | None:
+    return [packed(word) for word in entry.keeps] or None
 
 
 def _row(entry: Entry, member: Member) -> PlanRow:
     """The member's row without a new word: its last verdict, or why there is none."""
     standing = member.standing
     row = replace(
-        member.plan, phase=entry.phase, due_at=entry.due_at, heard=[packed(word) for word in entry.keeps] or None,
+        member.plan, phase=entry.phase, due_at=entry.due_at, heard=_kept(entry),
         verdict=standing.outcome.value if standing.outcome is not None else None,
         reason=standing.reason.value if standing.reason is not None else None,
         level=standing.level.value if standing.level is not None else None, state=standing.state.value, checked_at=standing.checked_at,
     )  # fmt: skip
-    if entry.left is None or entry.words:
+    if entry.left is None:
         return row
     return replace(row, verdict="unknown", reason=entry.left.value, level=None, checked_at=entry.at, left_over=entry.left.value)

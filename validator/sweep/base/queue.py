@@ -17,7 +17,6 @@ from validator.ledger.facts import FingerprintFacts
 from validator.ledger.plans import RANK_BITS, WHOLE, Phase, PlanRow, Share
 from validator.ledger.statuses import StatusKey, standing_of
 from validator.probe import Probe
-from validator.probe.reach import settings_of
 from validator.protocol.reference import InvalidReference, Reference, parse_reference
 from validator.sealing import Fingerprint
 from validator.status import Standing, State
@@ -194,8 +193,9 @@ class Queue:
             standing = standing_of(by_key.get(key) or by_secret.get((row.user, scope, row.fingerprint))) or Standing()
             shared.members.append(Member(row, scope, key, standing))
             shared.words = shared.words or tuple(unpacked(word) for word in row.heard or ())
+        given = given_proofs(self.host, self.probe.ways.said(self.host).proof)
         for shared in found.values():
-            self._judge(shared, facts.get(shared.fingerprint))
+            self._judge(shared, facts.get(shared.fingerprint), given)
         await self._prove([shared for shared in found.values() if shared.image is None and shared.fingerprint])
         return list(found.values())
 
@@ -211,18 +211,14 @@ class Queue:
         async for rows in self.probe.ledger.plans.of_phase(self.sweep, self.host, Phase.HELD):
             yield await self._shared(rows)
 
-    def _judge(self, shared: Shared, facts: FingerprintFacts | None) -> None:
-        """What the ledger knows of the secret, and the image that a pull is proven with."""
+    def _judge(self, shared: Shared, facts: FingerprintFacts | None, given: Sequence[Reference]) -> None:
+        """What the ledger knows of the secret, and the image that a pull is proven with; `given` are the operator's."""
         shared.formerly = (facts is not None and facts.ever_valid) or any(member.standing.ever_valid for member in shared.members)
         if facts is not None and facts.ever_valid and facts.refused_since_accepted() is None:
             shared.proven_at = facts.accepted_at
         own = (image for member in shared.members if (image := image_of(member.plan.image)) is not None)
-        given = (
-            image
-            for image in given_proofs(self.host, settings_of(self.probe.settings, self.host).proof)
-            if any(member.scope.covers(self.host, image.repository) for member in shared.members)
-        )
-        shared.image = next(own, None) or next(given, None)
+        covered = (image for image in given if any(member.scope.covers(self.host, image.repository) for member in shared.members))
+        shared.image = next(own, None) or next(covered, None)
 
     async def _prove(self, secrets: Sequence[Shared]) -> None:
         """A repository that a secret has read proves a pull, and its denial speaks of the secret itself (registries/README.md 6.2)."""
