@@ -15,7 +15,7 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal_column, or_, select, update
 
 from validator.ledger.base.database import Database
 from validator.ledger.base.driver_rows import Prepared, rows_of
@@ -155,7 +155,7 @@ class Plans:
 
     async def dues(self, sweep: str, host: str, *, share: Share = WHOLE) -> dict[tuple[Phase, int], datetime]:
         """When the first row that has a time is due, by phase and rank."""
-        rank = _R.place.bitwise_rshift(RANK_BITS)
+        rank = _R.place.bitwise_rshift(literal_column(str(RANK_BITS)))  # Postgres shifts by an integer alone, and a parameter here is a bigint
         mine = (_R.sweep == sweep, _R.host == host, _R.phase.in_((Phase.WAITING, Phase.HELD)), _R.due_at.is_not(None), *_of(share))
         query = select(_R.phase, rank, func.min(_R.due_at, type_=_R.due_at.type)).where(*mine).group_by(_R.phase, rank)
 
