@@ -185,6 +185,10 @@ class MadeUp:
 
     async def outlines(self, user: str | None = None) -> AsyncIterator[Outline]:
         """See `CredentialStore`."""
+        if user is not None:
+            one = self._of(user)
+            yield Outline(one.user, one.name, one.scope, one.row, None)
+            return
         for site in sorted(SITES, key=lambda site: site.host):
             for number in range(self.numbers[site.host]):
                 one = self.made(site, number)
