@@ -191,3 +191,12 @@ def test_when_a_second_word_counts():
         replace(NEW, state=State.SUSPECT).confirmed_from(WAIT_S),
         replace(ALIVE, first_refused_at=AGO).confirmed_from(WAIT_S),
     ) == (None,) * 3
+
+
+def test_the_instant_of_a_change_is_kept():
+    before = NOW - timedelta(days=9)
+    assert step(replace(ALIVE, transition_at=before), REFUSED).standing.transition_at == NOW
+    assert step(replace(ALIVE, transition_at=before), VALID).standing.transition_at == before
+    ending = step(replace(ALIVE, transition_at=before), replace(VALID, expires_at=NOW + timedelta(days=6)), expiry_days=(7,))
+    assert (ending.transition, ending.standing.state, ending.standing.transition_at) == (Transition.EXPIRING, State.ALIVE, NOW)
+    assert step(replace(DEAD, transition_at=before), REFUSED).standing.transition_at == before

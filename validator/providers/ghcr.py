@@ -23,7 +23,7 @@ from validator.verdict import Level, Meaning, Outcome, Reason, Says, Traits, row
 FINE_GRAINED: Final = "fine-grained personal access token"
 INSTALLATION: Final = "installation token"
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-_CHECKED: Final = {"ghp_": ("classic personal access token", 36), "gho_": ("OAuth token", 36), "ghu_": ("App user token", 36)}
+_CHECKED: Final = {"ghp_": "classic personal access token", "gho_": "OAuth token", "ghu_": "App user token"}
 _OLD: Final = re.compile(r"[0-9a-f]{40}")
 _FINE: Final = re.compile(r"github_pat_[0-9][A-Za-z0-9]{21}_[A-Za-z0-9]{59}")
 _LOGINS: Final = frozenset({Step.LOGIN, Step.SCOPED})
@@ -49,10 +49,10 @@ def look(username: str, secret: str) -> Shape:
         return Shape(fault=Reason.FOREIGN_TOKEN)
     if text.startswith("ghr_"):
         return Shape(fault=Reason.WRONG_KIND)
-    for prefix, (kind, length) in _CHECKED.items():
+    for prefix, kind in _CHECKED.items():
         if text.startswith(prefix):
             body = text[4:]
-            if len(body) != length or not (body.isascii() and body.isalnum()) or checksum(body[:30]) != body[30:]:
+            if not (body.isascii() and body.isalnum()) or checksum(body[:30]) != body[30:]:  # six: a cut one has fewer
                 return Shape(fault=Reason.MALFORMED_TOKEN, kind=kind)
             return Shape(kind=kind, introspect=True, short_lived=prefix == "ghu_")
     if text.startswith("github_pat_"):

@@ -99,8 +99,6 @@ def _outcome(findings: Findings, verdict: Verdict, traits: Traits, nobody: bool)
         return _denied(findings, verdict, traits, reason)
     if pull is Meaning.ALIVE:
         return ImageOutcome.DENIED, reason if reason in _SAID_AT_THE_IMAGE else Reason.NO_PULL_PERMISSION
-    if pull is None and findings.secret in (Meaning.DENIED, None, Meaning.UNKNOWN):
-        return ImageOutcome.UNKNOWN, _unknown_of(verdict)
     if pull in (Meaning.UNKNOWN, Meaning.STALE, Meaning.NO_HEAD):
         return ImageOutcome.UNKNOWN, reason or Reason.PROTOCOL
     return ImageOutcome.UNKNOWN, _unknown_of(verdict)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from validator.protocol.base import Access, Platform, beyond_limits, parse_json, shown_text
+from validator.protocol.challenge import parse_challenges
 from validator.protocol.errcode import CODES, OAUTH_CODES, BodyShape, read_error
 from validator.protocol.manifest import ACCEPT, IMAGE_CONFIGS, ManifestKind, kind_of, parse_config_platform, parse_manifest, parse_platform
 from validator.protocol.realm import MAX_REALM
@@ -256,6 +257,18 @@ def test_a_release_of_windows_is_read_where_it_stands() -> None:
 def test_words_are_cut_between_words(text: str) -> None:
     said = read_error(json.dumps({"message": text}).encode(), None).text
     assert (len(said) <= 500, text.startswith(said), text[len(said)]) == (True, True, " ")
+
+
+def test_a_body_is_read_to_64_kib() -> None:
+    whole = b'{"message": "' + b"x" * (64 * 1024 - 15) + b'"}'
+    assert len(whole) == 64 * 1024
+    assert read_error(whole, None).shape is BodyShape.ERRORS
+    assert read_error(whole.replace(b"xx", b"xxx", 1), None).shape is BodyShape.TEXT
+    fields = 'Bearer realm="https://a.test/t",x="%s"'
+    for length, read in ((16 * 1024, True), (16 * 1024 + 1, False)):
+        field = fields % ("y" * (length - len(fields) + 2))
+        assert len(field) == length
+        assert ("x" in parse_challenges([field])[0].parameters) is read
 
 
 def test_the_bounds_of_what_strangers_send() -> None:

@@ -241,6 +241,7 @@ def test_a_host_is_at_most_253_characters() -> None:
     name = ".".join(["a" * 62] * 4)
     assert isinstance(resolve_realm(f"https://{name}.b/t", URL(REG)), URL)
     assert resolve_realm(f"https://{name}.bb/t", URL(REG)) is UNSAFE
+    assert str(resolve_realm("https://a/t", URL(REG))) == "https://a/t"
 
 
 def test_the_known_realms_and_the_domain_hold_unless_a_vendors_list_is_the_whole() -> None:

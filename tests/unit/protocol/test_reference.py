@@ -34,6 +34,7 @@ GOOD: dict[str, tuple[str, str]] = {
     "IMG-08 IPv6": ("[2001:db8::1]:5000/app", "[2001:db8::1]:5000/app:latest"),
     "IMG-08 IPv6 without port": ("[2001:DB8::1]/app", "[2001:DB8::1]/app:latest"),
     "port 65535": ("reg.test:65535/a", "reg.test:65535/a:latest"),
+    "port 1": ("reg.test:1/a", "reg.test:1/a:latest"),
     "IMG-09 path of 255": ("reg.test/" + LONG + "a", "reg.test/" + LONG + "a:latest"),
     "IMG-09 tag of 128": ("reg.test/a:" + "t" * 128, "reg.test/a:" + "t" * 128),
     "punycode": ("xn--bcher-kva.test/a", "xn--bcher-kva.test/a:latest"),

@@ -147,6 +147,9 @@ NOT_JWT: dict[str, str] = {
     "garbage base64": f"{part({'alg': 'RS256'})}.§§§.c2ln",
     "impossible length": f"{part({'alg': 'RS256'})}.abcde.c2ln",
     "standard alphabet": f"{part({'alg': 'RS256'})}.{part({'a': 1})}+/.c2ln",
+    "header a list": f"{part([1])}.{part({'sub': 'u'})}.c2ln",
+    "header no JSON": f"aGk.{part({'sub': 'u'})}.c2ln",
+    "padding too long": f"{part({'alg': 'RS256'})}.{part({'sub': 'u'})}=.c2ln",
     "payload a list": jwt([1]),
     "payload no JSON": f"{part({'alg': 'RS256'})}.aGk.c2ln",
     "claims of 1 MB": jwt({"sub": "u" * 1_000_000}),
@@ -164,3 +167,15 @@ def test_a_padded_payload_is_read_too() -> None:
     head, _, sign = jwt({}).split(".")
     body = base64.urlsafe_b64encode(b'{"sub": "u"}').decode()
     assert parse_claims(f"{head}.{body}.{sign}") == TokenClaims(sub="u")
+    for name in ("uv", "uvw"):
+        padded = base64.urlsafe_b64encode(json.dumps({"sub": name}).encode()).decode()
+        assert parse_claims(f"{head}.{padded}.{sign}") == TokenClaims(sub=name)
+
+
+def test_the_bounds_of_a_claim() -> None:
+    assert parse_claims(jwt({"exp": 10**15, "iat": -(10**15)})) == TokenClaims(exp=10**15, iat=-(10**15))
+    assert parse_claims(jwt({"exp": 10**15 + 1, "iat": -(10**15) - 1})) == TokenClaims()
+    assert parse_claims(jwt({"sub": "a" * 1024, "auth_type": "a" * 1025})) == TokenClaims(sub="a" * 1024)
+    answer = parse_token_answer(b'{"token": "x", "expires_in": "12345678901234567890.5"}')
+    assert answer is not None
+    assert (answer.expires_in_s, bearer_life_s(answer, NOW)) == (1e15, 3600)

@@ -22,6 +22,8 @@ BODY: Final = "validatorExampleNotARealToken0"
 GHP: Final = f"{BODY}{checksum(BODY)}"
 LEGACY: Final = base64.b64encode(f"abcdefghijklmnop:{GUID}".encode()).decode()
 FINE: Final = "github_pat_1" + "A" * 21 + "_" + "b" * 59
+CHECKED: Final = "github_pat_1VALIDATORNOTAREALTOKE_" + "x" * 43 + "MFUIMBZJ" + "AAAAAAAA"
+"""ghcr.md 2: characters 78 to 85 are base32 of the SHA-256 of those before."""
 KEY: Final = json.dumps({"type": "service_account", "private_key": "-----BEGIN", "client_email": "a@b"})
 
 
@@ -58,6 +60,8 @@ LOOKS: Final[dict[str, list[tuple[str, str, dict[str, Any]]]]] = {
         ("jane", f"ghp_{GHP[:-1]}W", {"fault": CUT, "kind": "classic personal access token"}), ("jane", f"gho_{GHP[:-1]}-", {"fault": CUT, "kind": "OAuth token"}), ("jane", f"ghp_{'é' * 36}", {"fault": CUT, "kind": "classic personal access token"}),
         ("jane", f"ghp_{'é' * 30}{checksum('é' * 30)}", {"fault": CUT, "kind": "classic personal access token"}),
         ("jane", "ghr_x", {"fault": KIND}), ("jane", "glpat-x", {"fault": FOREIGN}), ("jane", FINE, {"kind": "fine-grained personal access token", "introspect": True, "hints": ("looks_cut",)}),
+        ("jane", CHECKED, {"kind": "fine-grained personal access token", "introspect": True}), ("jane", CHECKED[:-1] + "B", {"kind": "fine-grained personal access token", "introspect": True}),
+        ("jane", CHECKED[:76] + "y" + CHECKED[77:], {"kind": "fine-grained personal access token", "introspect": True, "hints": ("looks_cut",)}),
         ("jane", FINE[:-1], {"fault": CUT, "kind": "fine-grained personal access token"}), ("jane", "github_pat_x", {"fault": CUT, "kind": "fine-grained personal access token"}),
         ("jane", "ghs_" + "a" * 36, {"kind": "installation token", "introspect": True}), ("jane", "ghs_" + "a.-_" * 60, {"kind": "installation token", "introspect": True}),
         ("jane", "ghs_" + "a" * 35, {"fault": CUT, "kind": "installation token"}), ("jane", HEX40, {"kind": "token of before April 2021", "introspect": True}), ("jane", HEX40[:-1], {"kind": "password", "hints": ("use_a_token",)}),

@@ -10,7 +10,7 @@ from yarl import URL
 
 from tests.unit.verdict.saying import HERE, MADE_UP, N_T, NOBODY, OK_H, ev, failed, ping, said
 from validator.credential import SecretKind
-from validator.evidence import Asker, Control, Demand, Exchange, Failure, Known, Party, Step
+from validator.evidence import Asker, Control, Demand, Exchange, Failure, Known, ManifestSeen, Party, Step
 from validator.protocol.manifest import Platform
 from validator.providers import image_questions, login_questions, provider_named
 from validator.providers.plan import Ask, Plan
@@ -94,6 +94,11 @@ ASKS: Final[list[tuple[str, str, list[Exchange], dict[str, Any]]]] = [
     ("", "refused there", [L_OK, T_OK, H_OK, said("T", 401, party=MADE_UP)], {"known": replace(ANYONE, anonymous=Control.REFUSED)}), ("", "at the end", [L_OK, T_OK, H_OK, said("T", 200, party=MADE_UP), said("H", 401, party=MADE_UP)], {"known": replace(ANYONE, anonymous=Control.REFUSED)}),
     ("", "not for what is public", [L_OK, T_OK, H_OK], {"known": replace(ANYONE, anonymous=Control.ACCEPTED)}), ("", "nor for what was not read", [L_OK, T_OK, said("H", 403)], {"known": replace(ANYONE, anonymous=Control.REFUSED)}),
     ("pull ! pair", "on a Basic registry", [ping(demand=BASIC), said("B", 200, "J"), H_OK, said("B", 200, "J", party=MADE_UP)], {"known": Known(anonymous=Control.REFUSED)}),
+    ("", "an ill one's is not asked again", [L_OK, T_OK, H_OK, said("T", 503, party=MADE_UP)], {"known": replace(ANYONE, anonymous=Control.REFUSED)}),
+    ("login ! pair", "GitHub: a page's 401 is a proxy's", [ping(), T_OK, said("H", 401, "html")], {"key": "ghcr"}), ("scoped_login 0 none", "twice refused: no third", [ping(), L_NO, replace(L_NO, at=3.0)], {"known": Known(scope_accepts_anyone=True)}),
+    ("login ! pair", "a storage that nobody was led to says nothing", [ping(), L_OK, T_OK, H_OK, N_T, said("H", 403, party=NOBODY, led=True)], {}), ("", "GitHub: a 403 that is not its own", [ping(), said("L", 403, "E", "UNAUTHORIZED")], {"key": "ghcr", "api": "https://api.test", "introspect": True, "repository": ""}),
+    ("opinion + opinion", "GitLab: a scoped 403 is of the secret", [ping(), said("T", 403, "E", "DENIED")], {"key": "gitlab", "api": "https://api.test", "introspect": True, **PREFLIGHT}), ("login + pair wait 3", "NGC repeats a scoped login without scope", [ping(), T_NO], {"key": "ngc"}),
+    ("", "the platform is known by its digest", [L_OK, T_OK, said("H", 200, manifest=ManifestSeen(kind="image", platform=AMD))], {"platform": AMD, "known": replace(KEPT, anonymous=Control.REFUSED)}),
     # redirects
     ("ping 0 none", "a ping is led on", [said("P", 301, party=NOBODY, next_url=URL("https://reg.test/v2/x"))], {}), ("login + pair", "a login at the same origin", [ping(), replace(said("L", 307, next_url=URL("https://reg.test/t2")), url="https://reg.test/t")], {}),
     ("login + none", "elsewhere without the pair", [ping(), replace(said("L", 307, next_url=URL("https://auth.reg.test/t2")), url="https://reg.test/t")], {}), ("login + none", "another port is elsewhere", [ping(), replace(said("L", 307, next_url=URL("https://reg.test:8443/t")), url="https://reg.test/t")], {}),

@@ -102,7 +102,7 @@ ROWS: Final[dict[str, list[tuple[str, tuple[Any, ...], dict[str, Any]]]]] = {
         (DENIED, ("L", 403, "E", "UNAUTHORIZED", "denied"), {}), (DENIED, ("L", 403, "O", "DENIED", "denied"), {}), (NO_PULL, ("H", 403, "E", "DENIED", "denied"), {}),
         (DOUBT, ("L", 403, "E", "DENIED", "denied"), {"authorized": False}), (DENIED, ("T", 403, "E", "DENIED", "denied"), {"authorized": False}),
         (DENIED, ("L", 403, "E", "DENIED", "denied so"), {"authorized": False}), (DENIED, ("L", 403, "E", "", "denied"), {"authorized": False}),
-        (PROTOCOL, ("L", 401, "E", "UNAUTHORIZED"), {}), (PROTOCOL, ("T", 401, ""), {}), (REFUSED, ("L", 401, "E", "UNAUTHORIZED"), {"authorized": False}),
+        (PROTOCOL, ("L", 401, "E", "UNAUTHORIZED"), {}), (PROTOCOL, ("T", 401, ""), {}), (REFUSED, ("L", 401, "E", "UNAUTHORIZED"), {"authorized": False}), (REFUSED, ("L", 401, "E", "DENIED", "denied"), {"authorized": False}),
     ],
     "gitlab": [  # gitlab.md 8
         ("unknown (address_banned)", ("L", 403, "text", "", "Forbidden"), {}), ("unknown (address_banned)", ("T", 403, "text"), {}), (NO_PULL, ("H", 403, "text"), {}),

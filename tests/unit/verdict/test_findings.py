@@ -31,6 +31,7 @@ from tests.unit.verdict.saying import (
     told,
 )
 from validator.evidence import Asker, Demand, Exchange, Failure, Grant, Known, Opinion
+from validator.providers import provider_named
 from validator.verdict import Meaning, Reason, Says, Traits, find
 from validator.verdict.findings import is_fresh, pull_reading, refusals_of, secret_reading
 
@@ -161,6 +162,10 @@ def test_facts_that_a_vendors_page_makes() -> None:
         )
     ] == [False, False, True, False]
     assert fact("ill", PLAIN, said("L", 401, party=NOBODY)) is False
+    for key, status in (("gitlab", 403), ("dockerhub", 429)):
+        provider = provider_named(key)
+        assert provider is not None
+        assert fact("throttled", provider.traits, said("L", status, "text", text="too many failed login attempts")) is True, "a ban, a lock"
     assert fact("decided", Traits(repeat=False), said("L", 401)) is True
     never = Traits(kinds_that_never_pull=frozenset({"x"}), kinds_that_die_soon=frozenset({"y"}))
     assert [fact("kind_never_pulls", never, kind=kind) for kind in ("x", "y", "")] == [True, False, False]

@@ -60,7 +60,7 @@ ROWS: Final[dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]]] = {
     "44 schema 1": ("unsupported (unsupported_manifest)", ("H", 200), {"kind": "schema1"}), "44 chart": ("unsupported (unsupported_manifest)", ("G", 200, "J"), {"kind": "artifact"}),
     "39": (PROTOCOL, ("H", 200), {"kind": "none"}), "39 page": (PROTOCOL, ("H", 200, "html"), {}), "39 another 2xx": (PROTOCOL, ("H", 206), {"kind": "image"}),
     "41": ("stale (token_rejected)", ("H", 401, "", "invalid_token"), {"demands": "bearer"}), "41 GET": ("stale (token_rejected)", ("G", 401, "E", "invalid_token"), {}),
-    "41 is a 401": (NO_PULL, ("H", 403, "E", "invalid_token"), {}),
+    "41 at a config": (PROTOCOL, ("C", 401, "", "invalid_token"), {}), "41 is a 401": (NO_PULL, ("H", 403, "E", "invalid_token"), {}),
     "42 401": (NO_PULL, ("H", 401, "E"), {}), "42 403": (NO_PULL, ("G", 403, "E"), {}), "42 403 empty": (NO_PULL, ("H", 403, ""), {}),
     "42 a 401's page": (WAF, ("H", 401, "html"), {}), "42 a 401's page that repeats the challenge": (NO_PULL, ("H", 401, "html"), {"demands": "bearer"}),
     "34 a 403's page at the manifest": (WAF, ("H", 403, "html"), {"demands": "bearer"}),

@@ -157,6 +157,7 @@ VENDORS: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
         ("valid (login_accepted) login", {"secret": A, "control": NO, "control_refused": True}), ("unprovable (control_missing)", {"secret": A, "opinion": KNOWS}), (DOUBT, {"secret": D, "kind_never_pulls": True, "opinion": KNOWS}),
         (DOUBT, {"secret": D, "kind_never_pulls": True, "control_refused": True}),
         ("unprovable (public_only)", {"secret": A, "pull": Meaning.READABLE, "anonymous": YES, "control": YES}), ("unprovable (public_only)", {"secret": A, "pull": Meaning.READABLE, "anonymous": YES, "opinion": SILENT}),
+        (DOUBT, {"secret": D, "pull": Meaning.READABLE, "anonymous": YES, "control": YES}),
         ("valid (login_accepted) login", {"secret": A, "pull": Meaning.READABLE, "anonymous": YES, "control": YES, "opinion": KNOWS, "opinion_control": NO}),
         ("valid (login_accepted) login", {"secret": A, "opinion": KNOWS, "control": YES, "opinion_control": NO}), ("unprovable (accepts_anyone)", {"secret": A, "opinion": KNOWS, "control": YES}),
         ("unprovable (accepts_anyone)", {"secret": A, "opinion": SILENT, "control": YES, "opinion_control": NO}), ("unprovable (control_missing)", {"secret": A, "opinion": KNOWS, "opinion_control": NO}),
