@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ GRACE_S: Final = 8.0
 """So long a stop waits for lanes to write down what they heard; it takes them a moment."""
 _LONGEST_PAUSE_S: Final = 10.0
 _POLITE_S: Final = 0.03
+_LAST: Final = 100
 _KEPT_H: Final = 24 * 7
 FAULTS: Final = (ProcrastinateException, psycopg.Error, OSError)
 """What a database that is away, or goes away, makes of a call."""
@@ -65,8 +67,8 @@ class Queue:
     _jobs: _Polite = field(init=False)
     _mine: set[int] = field(default_factory=set)
     """Jobs that this process does."""
-    _left: set[int] = field(default_factory=set)
-    """Jobs that it has done, or left, in this run of the worker."""
+    _left: deque[int] = field(default_factory=lambda: deque(maxlen=_LAST))
+    """The last jobs that it has done, or left, in this run of the worker."""
 
     def __post_init__(self) -> None:
         logging.getLogger("procrastinate").setLevel(logging.CRITICAL + 1)  # tracebacks; what matters of them is logged here
@@ -94,7 +96,7 @@ class Queue:
                 await self.done(Job(sweep, host, part))
             finally:
                 self._mine.discard(number)
-                self._left.add(number)
+                self._left.append(number)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
