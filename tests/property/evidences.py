@@ -27,6 +27,8 @@ TEXTS: Final = (
     "", "", "no", "token has expired", "the key was revoked", "the account is disabled", "denied", "unauthenticated request", "authorization token has expired", "insufficient scopes", "use personal access token",
     "too many failed login attempts", "is not authorized to perform: ecr:x", "export control", "not authorized",
 )  # fmt: skip
+WHY: Final = {Step.OPINION: ("", "", "expired", "revoked"), Step.DETAIL: ("", "sso_required", "policy_denied", "address_refused")}
+"""What the readers of the vendors' answers say, and nothing else."""
 FAILURES: Final = ([each for each in Failure if each is not Failure.NOT_MADE], list(Failure))
 """Only a control is ever not made."""
 CODE: Final = ("", "", "UNAUTHORIZED", "DENIED", *CODES, *sorted(OAUTH_CODES))
@@ -75,7 +77,7 @@ def _exchange(random: Random, host: str, at: float) -> Exchange:
         fields["opinion"] = OpinionSeen(
             opinion=random.choice(list(Opinion)),
             scopes=random.choice((None, (), ("read:packages",), ("api",))),
-            why=random.choice(("", "", "expired", "sso_required")),
+            why=random.choice(WHY[step]),
         )
     return Exchange(step=step, party=party, url=f"https://{host}/", at=at, **fields)
 

@@ -36,6 +36,18 @@ def test_what_is_no_error_stays_none(front: bytes) -> None:
     assert read_error(front, None, cut=True).shape not in (BodyShape.ERRORS, BodyShape.OAUTH)
 
 
+CUT = {
+    b'{"a": "x': b'{"a": "x"}', b'{"a": "x\xc3': b'{"a": "x"}', b'{"a": "x\xe2\x82': b'{"a": "x"}', b'{"a": "x\xc3\xa9': b'{"a": "x"}', b'{"a": "xy\\u00': b'{"a": "xy"}', b'{"a": "x\\\\u00': b'{"a": "x\\\\u00"}',
+    b'{"a": [1, 2,': b'{"a": [1, 2]}', b'{"a": [{"b": "c"}': b'{"a": [{"b": "c"}]}', b'[1] ': b"[1]", b'{"a": "b", ': b'{"a": "b"}', b'["a]{': b'["a]{"]', b'{"a": "\\"': b'{"a": "\\""}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("front", CUT)
+def test_a_front_is_closed_where_it_was_cut(front: bytes) -> None:
+    """In a character, in an escape, behind a comma: what is not whole goes whole."""
+    assert closed_json(front) == CUT[front]
+
+
 @given(
     st.recursive(
         st.text(max_size=8) | st.integers() | st.none(),
