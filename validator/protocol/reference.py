@@ -62,7 +62,7 @@ def parse_reference(text: str) -> Reference:
     """The reference that `text` names; raises InvalidReference with a sentence that does not repeat the text."""
     if _SCHEME.match(text):
         raise InvalidReference("an image's name has no scheme: drop all up to and with the ://")
-    if not text or text != text.strip() or any(c.isspace() for c in text):
+    if not text or any(c.isspace() for c in text):
         raise InvalidReference("the image's name is empty or holds white space: write it without")
     if _IDENTIFIER.fullmatch(text):
         raise InvalidReference("64 hex digits alone are an image's id, not its name: write repository@sha256:…")

@@ -13,7 +13,7 @@ from typing import Final
 from yarl import URL
 
 from validator.credential import Host
-from validator.evidence import Control, Opinion, OpinionSeen, Step
+from validator.evidence import Opinion, OpinionSeen, Step
 from validator.providers.base import BEARER_ONLY, Introspection, Pace, Provider, Shape, foreign, random_text
 from validator.verdict import Meaning, Outcome, Reason, Says, Traits, row
 
@@ -45,7 +45,7 @@ def is_legacy(text: str) -> bool:
     if not _LEGACY.fullmatch(text):
         return False
     try:
-        inside = base64.b64decode(text + "=" * (-len(text) % 4), validate=True).decode("ascii")
+        inside = base64.b64decode(text + "=" * (-len(text) % 4)).decode("ascii")
     except (binascii.Error, ValueError):
         return False
     return _LEGACY_INSIDE.fullmatch(inside) is not None
@@ -107,7 +107,7 @@ NGC: Final = Provider(
         # B0 403: its introspection decides (ngc.md 8.12)
         row("ngc 8.12 lives", Outcome.INSUFFICIENT, Reason.SERVICE_MISSING, secret=Meaning.DENIED, opinion=Opinion.KNOWS),
         row("ngc 8.12 dead", Outcome.INVALID, Reason.REFUSED, secret=Meaning.DENIED, opinion=Opinion.AGREES, ill=False, throttled=False),
-        row("ngc 8.12", Outcome.UNKNOWN, Reason.AMBIGUOUS_REFUSAL, secret=Meaning.DENIED, control=frozenset(Control)),
+        row("ngc 8.12", Outcome.UNKNOWN, Reason.AMBIGUOUS_REFUSAL, secret=Meaning.DENIED),
     ),
     repeat_at_login=True,
     health_at_own_realm=True,

@@ -277,6 +277,8 @@ def test_the_bounds_of_what_strangers_send() -> None:
         body = b"[" * depth + b"]" * depth
         assert isinstance(parse_json(body), list) is read
         assert beyond_limits(b"[" * depth) is not read
+        siblings = b"[" * (depth - 1) + b"[],[]" + b"]" * (depth - 1)
+        assert isinstance(parse_json(siblings), list) is read
         assert isinstance(parse_json(b'{"a":' * (depth - 1) + b"[]" + b"}" * (depth - 1)), dict) is read
     for digits, read in ((1000, True), (1001, False)):
         assert isinstance(parse_json(b"1" * digits), int) is read

@@ -47,6 +47,7 @@ ROWS: Final[dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]]] = {
     "36 a page": (PROTOCOL, ("B", 200, "html"), {}), "36 a token is none there": (PROTOCOL, ("B", 200, "text"), {}),
     "30 Basic": (REFUSED, ("B", 401, "E"), {"demands": "basic"}), "30 Basic, a page that repeats the challenge": (REFUSED, ("B", 401, "html"), {"demands": "basic"}),
     "30 Basic, other JSON": (REFUSED, ("B", 401, "J"), {"demands": "basic"}), "30 a page at a token server that demands Basic": (DOUBT, ("L", 401, "html"), {"demands": "basic"}),
+    "31 Basic, other JSON without a challenge": (DOUBT, ("B", 401, "J"), {}), "34 Basic, a page without a challenge": (WAF, ("B", 401, "html"), {}), "a grant is refused at a login": (PROTOCOL, ("G", 400, "O", "invalid_grant"), {"method": "POST"}),
     "G3 it demands a Bearer": (DOUBT, ("B", 401, "E"), {"demands": "bearer"}), "G3 it demands another": (DOUBT, ("B", 403, "E"), {"demands": "other"}),
     "G3 unasked, and nothing is demanded": (DOUBT, ("B", 401, "E"), {"basic": "unasked"}), "G3 demanded before, nothing is demanded": (REFUSED, ("B", 401, "E"), {}),
     "G3 unasked, it looks": (REFUSED, ("B", 401, "E"), {"basic": "unasked", "demands": "basic"}), "G3 unasked 403": (DENIED, ("B", 403, "E"), {"basic": "unasked"}),
