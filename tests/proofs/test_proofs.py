@@ -25,8 +25,8 @@ def test_an_ill_registry_lets_nobody_hear_a_false_word(fault: str) -> None:
 
 @pytest.mark.timeout(120)
 async def test_two_workers_make_a_night_beside_osmo(postgres: Postgres) -> None:
-    found = await workers.prove(workers.Night(users=30, workers=2, one=False))
-    assert (found["credentials"], found["wrong_statuses"], found["messages"]) == (90, 0, {"sent": 1})
+    found = await workers.prove(workers.Night(users=20, workers=2, one=False), server=postgres)
+    assert (found["credentials"], found["wrong_statuses"], found["messages"]) == (60, 0, {"sent": 1})
     assert max(found["workers"]["beyond_the_rate"].values()) <= 0
 
 

@@ -68,7 +68,6 @@ async def prove(night: Night, *, told: Any = lambda text: None) -> dict[str, Any
     async with a_place(night.users, told) as place:
         shape = Shape(users=night.users, parts=2, per_second=night.per_second)
         database, config = place.database(shape)
-        await done("migrate", config=config)
         workers = [await command(config, "worker", "--once") for _ in range(night.workers)]
         ends = [asyncio.create_task(worker.communicate()) for worker in workers]
         endings = await change(place, database, night, 3 * night.users)

@@ -13,6 +13,7 @@ import json
 import signal
 from asyncio.subprocess import Process
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -92,7 +93,8 @@ class Storm:
             await self.begin()
         elif what == "kill" and self.counts["kills"] < self.night.kills:
             process = self.alive.pop(self.random.randrange(len(self.alive)))
-            process.send_signal(signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just ended
+                process.send_signal(signal.SIGKILL)
             await process.communicate()
             self.counts["kills"] += 1
             self.counts["while_sending"] += 0 < len(self.sink.to) < len(range(0, self.night.users, self.night.dead))
@@ -100,7 +102,8 @@ class Storm:
         elif what == "end":
             process = self.alive.pop(self.random.randrange(len(self.alive)))
             began = asyncio.get_running_loop().time()
-            process.terminate()
+            with suppress(ProcessLookupError):
+                process.terminate()
             await process.communicate()
             self.counts["ended"] += 1
             self.counts["slowest_end_ms"] = max(self.counts["slowest_end_ms"], int(1000 * (asyncio.get_running_loop().time() - began)))
@@ -126,8 +129,9 @@ class Storm:
     def over(self) -> bool:
         """True when the sweep is finished."""
         with self.place.postgres.connect(self.database) as connection:
-            row = connection.execute("SELECT count(*) FROM validator.sweeps WHERE finished_at IS NOT NULL").fetchone()
-        return bool(row[0])
+            if connection.execute("SELECT to_regclass('validator.sweeps')").fetchone()[0] is None:
+                return False  # nobody has made it yet
+            return bool(connection.execute("SELECT count(*) FROM validator.sweeps WHERE finished_at IS NOT NULL").fetchone()[0])
 
 
 async def prove(night: Night, *, told: Any = lambda text: None) -> dict[str, Any]:
@@ -139,8 +143,6 @@ async def prove(night: Night, *, told: Any = lambda text: None) -> dict[str, Any
         text = config.read_text()
         assert "refused:" in text
         config.write_text(text.replace("1: 1000", f"{WINDOW_S}: {MOST}"))
-        done = await command(config, "migrate")
-        await done.communicate()
         slow = asyncio.create_task(_slow(sink, night.mail_s))
         began = asyncio.get_running_loop().time()
         storm = Storm(night, place, database, config, sink, told, Random(night.seed))

@@ -16,7 +16,7 @@ import tempfile
 import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -27,6 +27,7 @@ from tests.postgres.server import Postgres, running
 from tests.proofs import osmo
 from tests.proofs.counted import Registries, registries
 from validator.emulator.osmo import Osmo
+from validator.sealing import make_master_keys
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -53,13 +54,15 @@ class Place:
     template: str
 
     def database(self, night: Night, **more: Any) -> tuple[str, Path]:
-        """A copy of the template, and settings for it."""
+        """A copy of the template, and settings for it, with a key; whoever comes first makes our own tables."""
         name = self.postgres.database(self.template)
         said = osmo.settings_of(self.folder, self.postgres.url(name, "validator"), self.registries.settings, pace_of(night))
         for registry in said["registries"].values():
             registry["pace"]["workers"] = night.parts
         config = self.folder / f"{name}.yaml"
-        config.write_text(yaml.safe_dump({**said, **more, "key_file": str(self.folder / f"{name}.key")}))
+        key_file = self.folder / f"{name}.key"
+        make_master_keys(key_file)
+        config.write_text(yaml.safe_dump({**said, **more, "key_file": str(key_file)}))
         return name, config
 
 
@@ -69,9 +72,9 @@ def pace_of(night: Night) -> osmo.Night:
 
 
 @asynccontextmanager
-async def a_place(users: int, told: Any) -> AsyncIterator[Place]:
-    """A Postgres of OSMO's shape with so many users, and the registries."""
-    with tempfile.TemporaryDirectory(prefix="validator-workers-") as name, running() as postgres:
+async def a_place(users: int, told: Any, server: Postgres | None = None) -> AsyncIterator[Place]:
+    """A Postgres (or `server`) with a database of OSMO's shape with so many users, and the registries."""
+    with tempfile.TemporaryDirectory(prefix="validator-workers-") as name, nullcontext(server) if server is not None else running() as postgres:
         folder, template = Path(name), postgres.database()
         with postgres.connect(template) as connection:
             number = Osmo(connection, folder / "mek.yaml").fill(osmo.stored(users))
@@ -100,19 +103,17 @@ async def done(*words: str, config: Path, number: int = 1) -> tuple[float, list[
     return time.monotonic() - began, said
 
 
-async def prove(night: Night, *, told: Any = lambda text: None) -> dict[str, Any]:
+async def prove(night: Night, *, told: Any = lambda text: None, server: Postgres | None = None) -> dict[str, Any]:
     """All of it; what it came to. Raises AssertionError where a promise is broken."""
-    async with a_place(night.users, told) as place:
+    async with a_place(night.users, told, server) as place:
         found: dict[str, Any] = {}
         if night.one:
             database, config = place.database(night)
-            await done("migrate", config=config)
             found["one"], _ = await _timed(place, night, "sweep", config=config)
             osmo._judged(place.postgres, database, pace_of(night))
             place.postgres.drop(database)
             told(f"by one process: {json.dumps(found['one'])}")
         database, config = place.database(night)
-        await done("migrate", config=config)
         found["workers"], said = await _timed(place, night, "worker", "--once", config=config, number=night.workers)
         judged = osmo._judged(place.postgres, database, pace_of(night))
         lanes = [sum('"lane_finished"' in line for line in one.splitlines()) for one in said]
