@@ -200,3 +200,10 @@ def test_the_instant_of_a_change_is_kept():
     ending = step(replace(ALIVE, transition_at=before), replace(VALID, expires_at=NOW + timedelta(days=6)), expiry_days=(7,))
     assert (ending.transition, ending.standing.state, ending.standing.transition_at) == (Transition.EXPIRING, State.ALIVE, NOW)
     assert step(replace(DEAD, transition_at=before), REFUSED).standing.transition_at == before
+
+
+@pytest.mark.parametrize(("hours", "silent"), [(137, False), (138, True), (200, True)])
+def test_a_silence_of_seven_nights_is_six_days_and_a_night_may_come_early(hours, silent):
+    made = step(replace(ALIVE, unknown_since=NOW - timedelta(hours=hours)), OUTAGE)
+    assert (made.long_unknown, "unknown" in made.standing.told) == (silent, silent)
+    assert step(made.standing, OUTAGE).long_unknown is False, "told once"

@@ -271,6 +271,12 @@ def test_a_body_is_read_to_64_kib() -> None:
         assert ("x" in parse_challenges([field])[0].parameters) is read
 
 
+def test_a_hundred_challenges_of_64_fields_are_read() -> None:
+    assert [len(parse_challenges([", ".join(["Basic"] * many)])) for many in (99, 100, 101)] == [99, 100, 100]
+    assert [len(parse_challenges(["Basic"] * many)) for many in (64, 65)] == [64, 64]
+    assert len(parse_challenges(["Basic, Basic"] * 64)) == 100
+
+
 def test_the_bounds_of_what_strangers_send() -> None:
     """README 4.2.6: the last that is read, and the first that is not."""
     for depth, read in ((32, True), (33, False)):

@@ -244,6 +244,11 @@ def test_a_host_is_at_most_253_characters() -> None:
     assert str(resolve_realm("https://a/t", URL(REG))) == "https://a/t"
 
 
+def test_a_listed_name_that_is_none_passes_not() -> None:
+    for host, entry in (("-a.reg.test", "-a.reg.test"), ("[fe80::1%25eth0]", "[fe80::1%eth0]"), ("a..test", "a..test")):
+        assert judge_realm(URL(f"https://{host}/t", encoded=True), registry=URL(REG), listed=frozenset({entry}), plain_http=False) is UNSAFE
+
+
 def test_the_known_realms_and_the_domain_hold_unless_a_vendors_list_is_the_whole() -> None:
     near, far = URL("https://auth.reg.test/t"), URL("https://sso.redhat.com/t")
     assert judge_realm(near, registry=URL(REG), listed=frozenset(), plain_http=False) is None

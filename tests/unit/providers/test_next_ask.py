@@ -10,7 +10,7 @@ from yarl import URL
 
 from tests.unit.verdict.saying import HERE, MADE_UP, N_T, NOBODY, OK_H, ev, failed, ping, said
 from validator.credential import SecretKind
-from validator.evidence import Asker, Control, Demand, Exchange, Failure, Known, ManifestSeen, Party, Step
+from validator.evidence import Asker, Control, Demand, Exchange, Failure, Known, ManifestSeen, Opinion, OpinionSeen, Party, Step
 from validator.protocol.manifest import Platform
 from validator.providers import image_questions, login_questions, provider_named
 from validator.providers.plan import Ask, Plan
@@ -50,6 +50,7 @@ KEPT: Final = Known(
 )
 PROVEN: Final = replace(KEPT, controls={Step.SCOPED: Control.REFUSED})
 ANYONE: Final = replace(KEPT, controls={Step.LOGIN: Control.ACCEPTED})
+SCOPED: Final = OpinionSeen(opinion=Opinion.KNOWS, scopes=("read:packages",))
 SWEEP, PREFLIGHT = {"asker": Asker.SWEEP}, {"asker": Asker.PREFLIGHT}
 OPEN: Final = said("P", 200, "J", party=NOBODY)
 T_OK, L_OK, H_OK = said("T", 200), said("L", 200), said("H", 200, **OK_H)
@@ -104,6 +105,11 @@ ASKS: Final[list[tuple[str, str, list[Exchange], dict[str, Any]]]] = [
     ("", "it is known to be refused there", [L_OK, T_OK, H_OK, said("T", 200, party=MADE_UP)], {"known": replace(ANYONE, anonymous=Control.REFUSED, controls={Step.LOGIN: Control.ACCEPTED, Step.PULL: Control.REFUSED})}),
     ("", "a name that was not found for days, and is now", [said("P", 503, party=NOBODY)], {"known": Known(nxdomain_age_s=90_000.0, elsewhere=URL("https://other.test/v2/"))}),
     ("elsewhere 0 none", "one that still is not", [replace(failed("P", Failure.DNS_NXDOMAIN), party=NOBODY)], {"known": Known(nxdomain_age_s=90_000.0, elsewhere=URL("https://other.test/v2/"))}),
+    ("", "an ill registry is asked for nothing by nobody", [said("P", 503, party=NOBODY)], {"anonymous": True}), ("", "a page's neither", [said("P", 403, "html", party=NOBODY)], {"anonymous": True}),
+    ("", "a sweep presses no ill registry", [ping(), said("T", 503)], {"key": "ngc", **SWEEP}), ("ping 0 none", "its own ping is too old by now", [ping(0.0), replace(L_NO, at=99.0)], {"repository": ""}),
+    ("detail + opinion", "GitHub: why a package is refused", [T_OK, said("H", 403), said("G", 403)], {"key": "ghcr", "api": "https://api.test", "introspect": True, "known": replace(KEPT, opinion=SCOPED)}),
+    ("", "not where it may not be asked about the secret", [T_OK, said("H", 403), said("G", 403)], {"key": "ghcr", "api": "https://api.test", "known": replace(KEPT, opinion=SCOPED)}), ("", "nor without its API", [T_OK, said("H", 403), said("G", 403)], {"key": "ghcr", "introspect": True, "known": replace(KEPT, opinion=SCOPED)}),
+    ("", "nor for what is there", [T_OK, H_OK], {"key": "ghcr", "api": "https://api.test", "introspect": True, "known": replace(KEPT, opinion=SCOPED, anonymous=Control.REFUSED)}),
     # redirects
     ("ping 0 none", "a ping is led on", [said("P", 301, party=NOBODY, next_url=URL("https://reg.test/v2/x"))], {}), ("login + pair", "a login at the same origin", [ping(), replace(said("L", 307, next_url=URL("https://reg.test/t2")), url="https://reg.test/t")], {}),
     ("login + none", "elsewhere without the pair", [ping(), replace(said("L", 307, next_url=URL("https://auth.reg.test/t2")), url="https://reg.test/t")], {}), ("login + none", "another port is elsewhere", [ping(), replace(said("L", 307, next_url=URL("https://reg.test:8443/t")), url="https://reg.test/t")], {}),
@@ -127,6 +133,15 @@ ASKS: Final[list[tuple[str, str, list[Exchange], dict[str, Any]]]] = [
 @pytest.mark.parametrize(("ask", "why", "exchanges", "more"), ASKS, ids=[f"{at} {row[1]}" for at, row in enumerate(ASKS)])
 def test_what_is_asked_next(ask: str, why: str, exchanges: list[Exchange], more: dict[str, Any]) -> None:
     assert short(after(*exchanges, **more)) == ask, why
+
+
+def test_a_partys_redirects_are_counted_apart() -> None:
+    """README 3.2: one for a login; another party's, or another step's, is another conversation."""
+    led = replace(said("T", 307, next_url=URL("https://reg.test/t2")), url="https://reg.test/t")
+    for before, hops in (((), 1), ((led,), 2), ((replace(led, party=NOBODY),), 1), ((replace(led, step=Step.LOGIN),), 1), ((led, T_NO), 1)):
+        ask = after(ping(), *before, led)
+        assert ask is not None
+        assert (ask.hops, ask.led, str(ask.url)) == (hops, True, "https://reg.test/t2")
 
 
 def test_an_identity_token_is_traded_in_by_a_form() -> None:

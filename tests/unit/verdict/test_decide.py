@@ -94,7 +94,7 @@ REASONS: Final[list[tuple[str, list[Exchange], dict[str, Any]]]] = [
     ("insufficient (service_missing)", [ping(), L_NO, replace(L_NO, at=3.0), told(KNOWS)], {"key": "ngc"}), ("unknown (contradiction)", [ping(), said("L", 403, "E", "DENIED", text="denied"), told(KNOWS)], {"key": "ghcr"}),
     ("invalid (revoked)", [ping(), said("L", 401, "E", "UNAUTHORIZED"), told(OpinionSeen(opinion=AGREES.opinion, why="revoked"))], {"key": "gitlab"}), ("invalid (refused)", [ping(), said("L", 401, "E", "UNAUTHORIZED"), told(AGREES)], {"key": "gitlab"}),
     ("unknown (dns_failure)", [failed("P", Failure.DNS_FAILURE)], {}), ("unknown (unsafe_realm)", [ping(demand=replace(ping().demand, fault=Failure.UNSAFE_REALM))], {}),  # type: ignore[type-var]  # it has one
-    ("unknown (server_error)", [ping(), said("L", 503)], {}), ("insufficient (scope_missing)", [ping(), said("L", 401, "O", text="insufficient scopes")], {"key": "dockerhub"}),
+    ("unknown (server_error)", [ping(), said("L", 503)], {}), ("unknown (server_error)", [ping(), said("L", 503), told(OpinionSeen(opinion=AGREES.opinion, why="revoked"))], {"key": "gitlab"}), ("insufficient (scope_missing)", [ping(), said("L", 401, "O", text="insufficient scopes")], {"key": "dockerhub"}),
 ]  # fmt: skip
 
 

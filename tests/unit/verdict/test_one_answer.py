@@ -22,6 +22,7 @@ ROWS: Final[dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]]] = {
     "18 JSON": ("open", ("P", 200, "J"), {}), "18 empty": ("open", ("P", 200, ""), {}), "18 error JSON": ("open", ("P", 200, "E"), {}),
     "18 a page with the registry's header": ("open", ("P", 200, "html"), {"registry_sign": True}),
     "18 text with the registry's header": ("open", ("P", 200, "text"), {"registry_sign": True}),
+    "25 with the registry's header": (NO_REGISTRY, ("P", 404, ""), {"registry_sign": True}), "23 with the registry's header": (PROTOCOL, ("P", 401, ""), {"registry_sign": True}), "36 a 404 with it": (PROTOCOL, ("B", 404, ""), {"registry_sign": True}),
     "19": ("page (captive_portal)", ("P", 200, "html"), {}), "26 text": (PROTOCOL, ("P", 200, "text"), {}), "26": (PROTOCOL, ("P", 204, ""), {}),
     "20": ("demands", ("P", 401, "E"), {"demands": "bearer"}), "21": ("demands", ("P", 401, ""), {"demands": "basic"}),
     "20 in a page": ("demands", ("P", 401, "html"), {"demands": "bearer"}),
