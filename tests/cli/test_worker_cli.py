@@ -2,49 +2,58 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import Final
 
 import pytest
 
+from tests.cases.running import Cli, cli
 
-def worker(home: Path, *words: str, before: str = "0", **environ: str) -> subprocess.CompletedProcess[str]:
-    """The command in a home of its own, after the Python `before`."""
-    program = f"import sys; {before}; from validator.cli import main; sys.argv = ['validator', 'worker', *sys.argv[1:]]; main()"
-    environment = {**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home), "CI": "", **environ}
-    return subprocess.run([sys.executable, "-c", program, *words], capture_output=True, text=True, check=False, timeout=60, env=environment)
+__all__ = ["cli"]
 
-
-WITHOUT_QUEUE = "sys.modules['procrastinate'] = None"
-NOWHERE = "osmo+postgresql://u:S3cret@/x?host=/nonexistent"
+NOWHERE: Final = "osmo+postgresql://u:S3cret@/x?host=/nonexistent"
 
 
 @pytest.mark.parametrize(
-    ("store", "before", "said"),
+    ("store", "said"),
     [
-        ("sqlite:///x.db", "0", "workers share their work through a Postgres: name the store osmo+postgresql://"),
-        (NOWHERE, WITHOUT_QUEUE, "workers need the program's extra `postgres`: install validator[postgres]"),
-        (NOWHERE, "0", "is missing, and a worker makes none"),
+        ("sqlite:///x.db", "workers share their work through a Postgres: name the store osmo+postgresql://"),
+        ("dockerconfig:/none", "workers share their work through a Postgres: name the store osmo+postgresql://"),
+        (NOWHERE, "master.key is missing, and a worker makes none"),
     ],
 )
-def test_what_is_missing_is_one_sentence(tmp_path: Path, store: str, before: str, said: str) -> None:
-    found = worker(tmp_path, "--store", store, before=before)
-    assert (found.returncode, found.stdout, found.stderr.count("\n")) == (2, "", 1), found.stderr
-    assert said in found.stderr
-    assert "S3cret" not in found.stderr
+async def test_what_is_missing_is_one_sentence(cli: Cli, store: str, said: str) -> None:
+    cli.more = {"store": store}
+    found = await cli.run("worker")
+    assert (found.code, found.out, found.err.count("\n"), said in found.err) == (2, "", 1, True), found.err
+    assert "S3cret" not in found.err
 
 
-def test_a_server_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
-    key = tmp_path / "master.key"
-    key.write_text("x")
-    key.chmod(0o600)
-    mek = tmp_path / "mek.yaml"
-    mek.write_text("currentMek: a\nmeks: {}\n")
-    found = worker(tmp_path, "--store", NOWHERE, VALIDATOR_KEY_FILE=str(key), VALIDATOR_OSMO__MEK_FILE=str(mek))
-    assert (found.returncode, found.stderr.count("\n")) == (2, 1), found.stderr
-    assert "S3cret" not in found.stderr
+async def test_osmos_key_or_a_server_that_is_not_there_is_one_sentence(cli: Cli) -> None:
+    (cli.home / "master.key").touch(mode=0o600)
+    cli.more = {"store": NOWHERE, "osmo": {"mek_file": str(cli.home / "mek.yaml")}}
+    without = await cli.run("worker")
+    (cli.home / "mek.yaml").write_text("currentMek: a\nmeks: {}\n")
+    nowhere = await cli.run("worker")
+    for found, said in ((without, "mek.yaml"), (nowhere, "")):
+        assert (found.code, found.out, found.err.count("\n"), said in found.err) == (2, "", 1, True), found.err
+        assert "S3cret" not in found.err
+
+
+async def test_a_file_for_a_probe_that_cannot_be_written_is_one_sentence(cli: Cli) -> None:
+    from validator.cli.worker import _touch
+    from validator.errors import UsageError
+
+    with pytest.raises(UsageError, match="of --alive cannot be written"):
+        _touch(cli.home / "none" / "alive")
+
+
+async def test_without_the_queues_library_the_extra_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "procrastinate.schema", None)
+    cli.more = {"store": NOWHERE}
+    found = await cli.run("worker")
+    assert (found.code, found.err) == (2, "validator: workers need the program's extra `postgres`: install validator[postgres]\n")
 
 
 def test_the_queue_is_imported_by_workers_alone() -> None:
