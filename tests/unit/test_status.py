@@ -140,6 +140,7 @@ def expiring(days: float, told: tuple[str, ...] = (), verdict: Verdict = VALID, 
 def test_an_end_is_told_once_a_threshold():
     end = (NOW + timedelta(days=6)).date().isoformat()
     assert expiring(15) == (Transition.NONE, ())
+    assert [expiring(days)[0] for days in (14.01, 14, 1)] == [Transition.NONE, Transition.EXPIRING, Transition.EXPIRING]
     assert expiring(6) == (Transition.EXPIRING, (f"expiring 14 {end}", f"expiring 7 {end}"))
     assert expiring(6, (f"expiring 14 {end}", f"expiring 7 {end}")) == (Transition.NONE, (f"expiring 14 {end}", f"expiring 7 {end}"))
     assert expiring(6, (f"expiring 14 {end}",))[0] is Transition.EXPIRING

@@ -41,7 +41,7 @@ def pull(seen: Seen) -> Ask | bool | None:
     passing = said is Meaning.DENIED and heads[-1].status == 401 and seen.plan.provider.pull_401_twice
     if (said is Meaning.STALE or passing) and len(heads) == 1 and seen.scheme == "bearer":
         place = seen.evidence.exchanges.index
-        if scoped and place(scoped[-1]) > place(heads[-1]):
+        if place(scoped[-1]) > place(heads[-1]):
             return manifest(seen, seen.puller)
         return login(seen, seen.puller, Step.SCOPED, wait_s=0.0 if heads[-1].reused else FRESH_TOKEN_S)
     provider = seen.plan.provider
@@ -92,9 +92,8 @@ def anonymous(seen: Seen) -> Ask | bool | None:
     preflight = seen.evidence.subject.asker is Asker.PREFLIGHT
     proof = facts.pull is Meaning.READABLE and not preflight and facts.secret in (Meaning.ACCEPTED, Meaning.DENIED)
     blocked = facts.secret in REFUSALS or (seen.plan.provider.traits.foreign_key_blocks and facts.pull in (Meaning.DENIED, *REFUSALS))
-    pulls_though_refused = facts.secret in REFUSALS and facts.pull is Meaning.READABLE
     ill = seen.plan.provider.traits.token_for_public_only and facts.pull in NO_PULL and _said_401(seen)
-    if not (proof or blocked or pulls_though_refused or ill):
+    if not (proof or blocked or ill):
         return None
     if seen.scheme != "bearer":
         return None if seen.made(Step.PULL, party=Party.ANONYMOUS) else manifest(seen, Party.ANONYMOUS)

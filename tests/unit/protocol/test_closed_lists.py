@@ -247,6 +247,14 @@ def test_a_windows_image_runs_on_its_own_release(image: str, node: str) -> None:
         assert runs is (WINDOWS[image, node] if system == "windows" else True)
 
 
+def test_a_platform_is_two_or_three_parts() -> None:
+    assert parse_platform("linux/arm/v6") == Platform(os="linux", architecture="arm", variant="v6")
+    assert parse_platform(" windows(10.0.20348)/amd64 ") == Platform(os="windows", architecture="amd64", os_version="10.0.20348")
+    for text in ("windows(10.0)", "a/b/c/d", "linux/", "/amd64", "linux/arm/v6/x", "linux/a b", ""):
+        with pytest.raises(ValueError, match="a platform is os/architecture"):
+            parse_platform(text)
+
+
 def test_a_release_of_windows_is_read_where_it_stands() -> None:
     body = b'{"os": "windows", "architecture": "amd64", "os.version": "10.0.20348.1", "variant": "v2"}'
     assert parse_config_platform(body) == Platform(os="windows", architecture="amd64", variant="v2", os_version="10.0.20348.1")

@@ -97,6 +97,7 @@ LOOKS: Final[dict[str, list[tuple[str, str, dict[str, Any]]]]] = {
         ("AXIAIOSFODNN7EXAMPLE", "w" * 40, {"hints": ("username_form",)}), ("AWS", b64("AWS:x"), {"fault": ENCODED}), ("jane", b64("AWS:x"), {"fault": ENCODED}), ("jane", "x", {"hints": ("username_form",)}),
         ("AWS", "x", {"kind": "12-hour password", "short_lived": True}), ("AWS", b64('{"expiration": 1800000000}'), {"kind": "12-hour password", "short_lived": True, "expires_at": datetime(2027, 1, 15, 8, 0, tzinfo=UTC)}),
         ("AWS", b64('{"expiration": 1800000000}').rstrip("="), {"kind": "12-hour password", "short_lived": True, "expires_at": datetime(2027, 1, 15, 8, 0, tzinfo=UTC)}),
+        ("AWS", "!" + b64('{"expiration": 1800000000}'), {"kind": "12-hour password", "short_lived": True}),
         *[("AWS", b64(json.dumps({"expiration": ends})), {"kind": "12-hour password", "short_lived": True}) for ends in (0, -1, 253_402_300_800, True, "1800000000", 1.5)],
         ("AWS", b64(json.dumps({"expiration": 253_402_300_799})), {"kind": "12-hour password", "short_lived": True, "expires_at": datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)}),
         ("AWS", b64(json.dumps({"expiration": 1})), {"kind": "12-hour password", "short_lived": True, "expires_at": datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)}), ("AWS", b64("[]"), {"kind": "12-hour password", "short_lived": True}),

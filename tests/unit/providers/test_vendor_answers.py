@@ -45,6 +45,7 @@ ROWS: Final[dict[str, list[tuple[str, tuple[Any, ...], dict[str, Any]]]]] = {
         (REFUSED, ("B", 401, "E", "UNAUTHORIZED", MAY_NOT), {"demands": "basic"}), (NO_PULL, ("H", 403, "E", "DENIED", MAY_NOT), {}),
         (DENIED, ("B", 403, "E", "DENIED", "is not authorized to perform: s3:GetObject"), {}), (DENIED, ("B", 403, "E", "DENIED", "no"), {}),
         (REFUSED, ("B", 401, "text", "", "Not Authorized\n"), {"demands": "basic"}), (REFUSED, ("L", 401, "text", "", "not authorized"), {}),
+        (NO_PULL, ("H", 401, "text", "", "Not Authorized"), {}), (PROTOCOL, ("L", 404, "E", "DENIED", SESSION), {}), (PROTOCOL, ("L", 404, "E", "DENIED", ENDED), {}),
         (DOUBT, ("L", 401, "text", "", "you are not authorized"), {}), (DOUBT, ("L", 403, "text", "", "Not Authorized"), {}), (DOUBT, ("L", 401, "text", "", "not authorizedx"), {}),
         (DOUBT, ("L", 403, "text", "", ENDED), {}), (DENIED, ("L", 403, "J", "", SESSION), {}), (NO_PULL, ("H", 403, "E", "DENIED", ENDED), {}),
     ],

@@ -140,7 +140,7 @@ VENDORS: Final[dict[str, list[tuple[str, dict[str, Any]]]]] = {
         ("valid (pull_proven) pull", {"secret": A, "pull": Meaning.READABLE, "anonymous": NO, "proof": NO, "scopes_lack": True, "opinion": KNOWS}),
         ("unprovable (accepts_anyone)", {"secret": A, "pull": Meaning.READABLE, "anonymous": NO, "proof": YES, "control": YES}),
         ("invalid (refused)", {"secret": A, "opinion": AGREES, "control": YES, "opinion_control": NO}), ("unprovable (accepts_anyone)", {"secret": A, "opinion": AGREES, "control": YES}),
-        ("unprovable (accepts_anyone)", {"secret": A, "opinion": AGREES, "control": YES, "opinion_control": NO, "ill": True}),
+        ("unprovable (accepts_anyone)", {"secret": A, "opinion": AGREES, "control": YES, "opinion_control": NO, "ill": True}), ("unprovable (accepts_anyone)", {"secret": A, "opinion": AGREES, "control": YES, "kind_dies_soon": True}),
         ("unprovable (accepts_anyone)", {"secret": A, "opinion": AGREES, "control": YES, "opinion_control": NO, "throttled": True}),
         ("unprovable (accepts_anyone)", {"secret": A, "opinion": AGREES, "control": YES, "opinion_control": YES}), ("unprovable (control_missing)", {"secret": A, "opinion": AGREES}),
         ("unknown (contradiction)", {"secret": A, "opinion": AGREES, "control": NO, "control_refused": True}), (DOUBT, {"secret": D, "opinion": AGREES, "control": YES, "opinion_control": NO}),
