@@ -73,7 +73,7 @@ ROWS: Final[dict[str, list[tuple[str, tuple[Any, ...], dict[str, Any]]]]] = {
         (DENIED, ("T", 401, "E", "UNAUTHORIZED"), {}), (DENIED, ("T", 401, "", ""), {}), (DENIED, ("T", 401, "E", "DENIED"), {}), (REFUSED, ("L", 401, "E", "UNAUTHORIZED"), {}),
         (REFUSED, ("T", 401, "E", "OTHER"), {}), ("unknown (throttled)", ("T", 401, "E", "TOOMANYREQUESTS"), {}), (DENIED, ("T", 403, "E", "DENIED"), {}),
     ],
-    "digitalocean": [(MISSING, ("T", 400, "J"), {}), (PROTOCOL, ("L", 400, "J"), {}), (PROTOCOL, ("H", 400, "J"), {})],  # others.md 15
+    "digitalocean": [(MISSING, ("T", 400, "J"), {}), (PROTOCOL, ("T", 404, "J"), {}), (REFUSED, ("T", 401, "E"), {}), (PROTOCOL, ("L", 400, "J"), {}), (PROTOCOL, ("H", 400, "J"), {})],  # others.md 15
     "oracle": [  # others.md 14
         ("barred (policy_denied)", ("H", 403, "E", "DENIED", "accept the license agreement"), {}), ("barred (policy_denied)", ("T", 403, "E", "DENIED", "The Licence was not accepted"), {}),
         ("barred (policy_denied)", ("G", 403, "J", "", "Terms and Restrictions apply"), {}), ("barred (policy_denied)", ("H", 403, "text", "", "terms and conditions"), {}),
