@@ -255,6 +255,11 @@ def test_a_platform_is_two_or_three_parts() -> None:
             parse_platform(text)
 
 
+def test_an_identifier_has_at_most_256_characters() -> None:
+    for length, read in ((256, True), (257, False)):
+        assert (parse_config_platform(b'{"architecture": "%s"}' % (b"a" * length)) is not None) is read
+
+
 def test_a_release_of_windows_is_read_where_it_stands() -> None:
     body = b'{"os": "windows", "architecture": "amd64", "os.version": "10.0.20348.1", "variant": "v2"}'
     assert parse_config_platform(body) == Platform(os="windows", architecture="amd64", variant="v2", os_version="10.0.20348.1")

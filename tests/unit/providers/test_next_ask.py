@@ -112,6 +112,7 @@ ASKS: Final[list[tuple[str, str, list[Exchange], dict[str, Any]]]] = [
     ("", "nor for what is there", [T_OK, H_OK], {"key": "ghcr", "api": "https://api.test", "introspect": True, "known": replace(KEPT, opinion=SCOPED, anonymous=Control.REFUSED)}),
     ("scoped_login 0 none", "GitHub: is it ill, that it refuses twice what it gave a token for", [ping(), T_OK, said("H", 401), replace(T_OK, at=2.0), said("H", 401, at=3.0)], {"key": "ghcr"}),
     ("login ! pair", "GitHub: a 403 is no illness", [ping(), T_OK, said("H", 403), said("G", 403)], {"key": "ghcr"}),
+    ("scoped_login ! pair", "its token, to pull with", [L_OK, T_OK, H_OK], {"known": replace(ANYONE, anonymous=Control.REFUSED, controls={Step.LOGIN: Control.ACCEPTED, Step.SCOPED: Control.ACCEPTED})}),
     # redirects
     ("ping 0 none", "a ping is led on", [said("P", 301, party=NOBODY, next_url=URL("https://reg.test/v2/x"))], {}), ("login + pair", "a login at the same origin", [ping(), replace(said("L", 307, next_url=URL("https://reg.test/t2")), url="https://reg.test/t")], {}),
     ("login + none", "elsewhere without the pair", [ping(), replace(said("L", 307, next_url=URL("https://auth.reg.test/t2")), url="https://reg.test/t")], {}), ("login + none", "another port is elsewhere", [ping(), replace(said("L", 307, next_url=URL("https://reg.test:8443/t")), url="https://reg.test/t")], {}),
