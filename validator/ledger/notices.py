@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, false, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.database import Database
@@ -90,16 +90,18 @@ class Notices:
         """
         if places is not None and not places:
             return ()
-        this = () if only is None else (_N.id == only[0], _N.channel == only[1])
 
         def work(connection: Connection) -> tuple[Notice, ...]:
             room = limit if per_hour is None else min(limit, per_hour - _taken(connection, now))
-            wanted = [_due(now), *_at(places), *this, *([] if room > 0 else [_N.kind != Kind.USER])]
-            query = select(NOTICES).where(*wanted).order_by(_N.kind != Kind.OPERATOR, _N.attempts, _N.created_at, _N.user, _N.channel)
-            rows = connection.execute(query.limit(room if room > 0 else limit).with_for_update(skip_locked=True)).all()
+            if only is None:
+                wanted = [_due(now), *_at(places), *([] if room > 0 else [_N.kind != Kind.USER])]
+                query = select(NOTICES).where(*wanted).order_by(_N.kind != Kind.OPERATOR, _N.attempts, _N.created_at, _N.user, _N.channel)
+                rows = connection.execute(query.limit(room if room > 0 else limit).with_for_update(skip_locked=True)).all()
+            else:
+                this = connection.execute(_ONE, {"of_id": only[0], "of_channel": only[1]}).all()
+                rows = [row for row in this if _may_be_claimed(row, now, room, places)]
             for row in rows:
-                claimed = {"state": NoticeState.SENDING.value, "claimed_by": by, "claimed_at": now, "attempts": row.attempts + 1}
-                connection.execute(update(NOTICES).where(_N.id == row.id, _N.channel == row.channel).values(claimed))
+                connection.execute(_CLAIM, {"of_id": row.id, "of_channel": row.channel, "by": by, "now": now, "tries": row.attempts + 1})
             return tuple(_notice(row, state=NoticeState.SENDING, claimed_by=by, claimed_at=now, attempts=row.attempts + 1) for row in rows)
 
         return await self._database.write_in_one(work)
@@ -111,14 +113,11 @@ class Notices:
 
         One that was thought cut off and was not is settled too.
         """
-        mine = and_(_N.id == notice.id, _N.channel == notice.channel, _N.claimed_by == notice.claimed_by)
-        open_ = _N.state.in_((NoticeState.SENDING, NoticeState.MAYBE_SENT))
-        values = {"state": state.value, "detail": detail, "next_at": next_at, "settled_at": None if state is NoticeState.QUEUED else now}
-
-        def work(connection: Connection) -> bool:
-            return connection.execute(update(NOTICES).where(mine, open_).values(values)).rowcount > 0
-
-        return await self._database.write_in_one(work)
+        values = {
+            "of_id": notice.id, "of_channel": notice.channel, "by": notice.claimed_by, "to": state.value, "why": detail, "at": next_at,
+            "settled": None if state is NoticeState.QUEUED else now,
+        }  # fmt: skip
+        return await self._database.write_in_one(lambda connection: connection.execute(_SETTLE, values).rowcount > 0)
 
     async def abandoned(self, is_alive: Callable[[str, datetime], bool], *, now: datetime) -> tuple[Notice, ...]:
         """Call what a dead process had claimed `maybe_sent`; returns it. `is_alive` judges (claimed_by, claimed_at)."""
@@ -162,7 +161,7 @@ class Notices:
                 return None
             free = now
             if per_hour is not None and _taken(connection, now) >= per_hour:
-                first = connection.scalar(select(func.min(_N.claimed_at)).where(*_counted(now)))
+                first = connection.scalar(_FIRST, {"since": now - _HOUR})
                 free = (first or now) + _HOUR
             return min(max(now if row.kind != Kind.USER else free, row.next_at or now) for row in times)
 
@@ -191,6 +190,25 @@ class Notices:
         return await self._database.write(work)
 
 
+_THIS: Final = and_(_N.id == bindparam("of_id"), _N.channel == bindparam("of_channel"))
+_ONE: Final = select(NOTICES).where(_THIS).with_for_update(skip_locked=True)
+_CLAIM: Final = (
+    update(NOTICES).where(_THIS)
+    .values(state=NoticeState.SENDING.value, claimed_by=bindparam("by"), claimed_at=bindparam("now"), attempts=bindparam("tries"))
+)  # fmt: skip
+_SETTLE: Final = (
+    update(NOTICES).where(_THIS, _N.claimed_by == bindparam("by"), _N.state.in_((NoticeState.SENDING, NoticeState.MAYBE_SENT)))
+    .values(state=bindparam("to"), detail=bindparam("why"), next_at=bindparam("at"), settled_at=bindparam("settled"))
+)  # fmt: skip
+
+
+def _may_be_claimed(row: Any, now: datetime, room: int, places: Collection[Place] | None) -> bool:
+    """What `_due` and `_at` say, of one row."""
+    if row.state != NoticeState.QUEUED or (row.next_at is not None and row.next_at > now):
+        return False
+    return (room > 0 or row.kind != Kind.USER) and (places is None or (Kind(row.kind), row.channel) in places)
+
+
 def _due(now: datetime) -> ColumnElement[bool]:
     return and_(_N.state == NoticeState.QUEUED, or_(_N.next_at.is_(None), _N.next_at <= now))
 
@@ -205,13 +223,14 @@ _HOUR: Final = timedelta(hours=1)
 _TAKEN: Final = (NoticeState.SENDING, NoticeState.SENT, NoticeState.MAYBE_SENT)
 
 
-def _counted(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (_N.kind == Kind.USER, _N.state.in_(_TAKEN), _N.claimed_at > now - _HOUR)
+_COUNTED: Final = and_(_N.kind == Kind.USER, _N.state.in_(_TAKEN), _N.claimed_at > bindparam("since"))
+_HOW_MANY: Final = select(func.count()).select_from(NOTICES).where(_COUNTED)
+_FIRST: Final = select(func.min(_N.claimed_at)).where(_COUNTED)
 
 
 def _taken(connection: Connection, now: datetime) -> int:
     """Messages to users that channels took, or may have, in the last hour."""
-    return int(connection.scalar(select(func.count()).select_from(NOTICES).where(*_counted(now))) or 0)
+    return int(connection.scalar(_HOW_MANY, {"since": now - _HOUR}) or 0)
 
 
 def _channels(route: Route) -> tuple[str, ...]:

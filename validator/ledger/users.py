@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from validator.ledger.base.database import Database
@@ -31,12 +31,13 @@ class Users:
 
     async def get(self, user: str) -> User | None:
         """The user's row, or None."""
-        found = await self._select(user)
-        return found[0] if found else None
+        found = await self._database.read_in_one(lambda connection: connection.execute(_ONE, {"of_user": user}).one_or_none())
+        return None if found is None else _user(found)
 
     async def all(self) -> tuple[User, ...]:
         """Every user with a row, by name."""
-        return await self._select(None)
+        query = select(USERS).order_by(USERS.c.user)
+        return tuple(map(_user, await self._database.read_in_one(lambda connection: connection.execute(query).all())))
 
     async def change(self, user: str, step: Callable[[User], User]) -> User:
         """Write what `step` (quick, pure) makes of the user's row, in one transaction; returns it."""
@@ -57,10 +58,8 @@ class Users:
 
         return await self._database.write(work)
 
-    async def _select(self, user: str | None) -> tuple[User, ...]:
-        query = select(USERS).where(*([] if user is None else [USERS.c.user == user])).order_by(USERS.c.user)
 
-        return tuple(map(_user, await self._database.read_in_one(lambda connection: connection.execute(query).all())))
+_ONE: Final = select(USERS).where(USERS.c.user == bindparam("of_user"))
 
 
 def _user(row: Any) -> User:

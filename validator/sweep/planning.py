@@ -23,7 +23,7 @@ from validator.probe.reach import provider_of
 from validator.sealing import Fingerprint
 from validator.status import Standing, State
 from validator.stores.base import CredentialStore, Outline
-from validator.sweep.base.queue import FORMER, given_proofs, image_of, rank_of
+from validator.sweep.base.queue import FORMER, NEW, given_proofs, image_of, rank_of
 from validator.verdict import Outcome, Reason
 
 _PAGE: Final = 1000
@@ -45,7 +45,6 @@ class _Known:
 
     by_key: dict[StatusKey, StatusRow] = field(default_factory=dict)
     by_secret: dict[tuple[str, RegistryScope, Fingerprint], StatusRow] = field(default_factory=dict)
-    by_row: dict[tuple[str, RegistryScope, str], StatusRow] = field(default_factory=dict)
     by_scope: dict[tuple[str, RegistryScope], StatusRow] = field(default_factory=dict)
 
 
@@ -64,12 +63,14 @@ async def planned(probe: Probe, store: CredentialStore, sweep: str, filters: Fil
 
 
 async def _rows(probe: Probe, store: CredentialStore, sweep: str, filters: Filters, page: Sequence[Outline]) -> list[PlanRow]:
-    known = _known(await probe.ledger.statuses.between(page[0].user, page[-1].user))
-    new = [one for one in page if (one.user, one.scope, one.row) not in known.by_row]
+    statuses = sorted(await probe.ledger.statuses.between(page[0].user, page[-1].user), key=_attempted)
+    by_row = {_row_of(row.key.user, row.key.scope, row.key.row): row for row in statuses}
+    new = [one for one in page if _row_of(one.user, one.scope, one.row) not in by_row]
+    known = _known(statuses if new else ())
     opened = {(one.user, one.name): one for one in await store.some([(one.user, one.name) for one in new])}
     rows, carried = list[PlanRow](), list[StatusRow]()
     for one in page:
-        status = known.by_row.get((one.user, one.scope, one.row))
+        status = by_row.get(_row_of(one.user, one.scope, one.row))
         held = opened.get((one.user, one.name))
         if status is not None:
             rows.append(_row(sweep, one, status.key.fingerprint, status))
@@ -90,13 +91,13 @@ async def _rows(probe: Probe, store: CredentialStore, sweep: str, filters: Filte
 
 
 def _row(sweep: str, one: Outline, fingerprint: Fingerprint, status: StatusRow | None) -> PlanRow:
-    standing = standing_of(status) or Standing()
+    rank = rank_of(status.state, status.ever_valid) if status is not None else NEW
+    said = {} if status is None else {
+        "verdict": status.verdict, "reason": status.reason, "level": status.level, "state": status.state, "checked_at": status.checked_at,
+    }  # fmt: skip
     return PlanRow(
         sweep=sweep, user=one.user, name=one.name, host=one.scope.host, path=one.scope.path, row=one.row, fingerprint=fingerprint,
-        place=place_of(sweep, fingerprint, rank_of(standing)), image=one.proof,
-        verdict=standing.outcome.value if standing.outcome is not None else None,
-        reason=standing.reason.value if standing.reason is not None else None,
-        level=standing.level.value if standing.level is not None else None, state=standing.state.value, checked_at=standing.checked_at,
+        place=place_of(sweep, fingerprint, rank), image=one.proof, **said,  # type: ignore[arg-type]  # as the status has them
     )  # fmt: skip
 
 
@@ -119,14 +120,22 @@ async def _to_be_released(probe: Probe, rows: Sequence[PlanRow]) -> list[PlanRow
     return [row for row in rows if (row.host, row.fingerprint) in refused and row.state != State.DEAD]
 
 
+def _attempted(row: StatusRow) -> float:
+    return row.last_attempt_at.timestamp() if row.last_attempt_at is not None else 0.0
+
+
+def _row_of(user: str, scope: RegistryScope, row: str) -> tuple[str, str, str, str]:
+    """Which stored row: texts alone, for a scope is hashed slowly, and most of a page are looked up by this and nothing else."""
+    return user, scope.host, scope.path, row
+
+
 def _known(rows: Sequence[StatusRow]) -> _Known:
-    """Of several rows the latest written counts."""
+    """Of several rows the latest written counts, the last here."""
     known = _Known()
-    for row in sorted(rows, key=lambda row: row.last_attempt_at.timestamp() if row.last_attempt_at is not None else 0.0):
+    for row in rows:
         key = row.key
         known.by_key[key] = row
         known.by_secret[key.user, key.scope, key.fingerprint] = row
-        known.by_row[key.user, key.scope, key.row] = row
         known.by_scope[key.user, key.scope] = row
     return known
 

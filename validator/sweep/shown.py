@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from validator.credential import Host
 from validator.ledger import Ledger
@@ -79,11 +79,18 @@ def left_json(row: PlanRow, report: Report) -> dict[str, Any]:
     return {"user": row.user, "name": row.name, "reason": row.left_over or (Reason.DEADLINE if report.stopped else Reason.PROTOCOL).value}
 
 
+_AT_ONCE: Final = 500
+
+
 async def _listed(rows: AsyncIterator[PlanRow], shown: Callable[[PlanRow], dict[str, Any]]) -> AsyncIterator[str]:
-    comma = ""
+    texts, before = list[str](), ""
     async for row in rows:
-        yield comma + json.dumps(shown(row))
-        comma = ", "
+        texts.append(json.dumps(shown(row)))
+        if len(texts) == _AT_ONCE:
+            yield before + ", ".join(texts)
+            texts, before = [], ", "
+    if texts:
+        yield before + ", ".join(texts)
 
 
 def _instant(at: datetime | None) -> str | None:

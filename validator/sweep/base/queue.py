@@ -36,15 +36,15 @@ _BEGIN: Final = tuple((rank << RANK_BITS) - 1 for rank in range(4))
 _EVERYWHERE: Final = (-1, (8 << RANK_BITS) - 1)
 
 
-def rank_of(standing: Standing) -> int:
-    """Where a secret of this standing stands in its lane."""
-    match standing.state:
+def rank_of(state: str, ever_valid: bool) -> int:
+    """Where a secret in this state stands in its lane."""
+    match state:
         case State.SUSPECT:
             return SUSPECT
         case State.DEAD:
             return DEAD
         case _:
-            return FORMER if standing.ever_valid else NEW
+            return FORMER if ever_valid else NEW
 
 
 @dataclass(slots=True)
