@@ -106,7 +106,8 @@ Written by `python -m tests.mutants --write` (`make mutants` runs it without the
 (`protocol/`, `credential.py`, `verdict/`, `status/`, `providers/`), one at a time and never in the tree: a comparison turned, `and` for `or`,
 a condition left out or denied, another number or text, nothing returned, a statement left out, a row or an entry of a table or a condition of
 a row left out. The pure tests, those without a network, run until one fails. No fault are what decides nothing: annotations, docstrings,
-the names of rows, what is raised, and the sentences that people read (causes, advice).
+names of answers' rows, what is raised, and the sentences that people read (causes, advice). A test that takes ten times as long as it does, by
+its own CPU time, has noticed, too.
 
 Of {all} faults a sample of {mutants} (seed {seed}) was made: **{killed} were noticed, {share}** (95 % interval {least} to {most}).
 """

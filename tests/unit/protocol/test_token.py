@@ -117,6 +117,8 @@ CLAIMS: dict[str, tuple[dict[str, object], TokenClaims]] = {
     "access a string": ({"access": "pull"}, TokenClaims()),
     "access with an odd one": ({"access": [{"type": "repository", "name": "a", "actions": ["pull"]}, "x"]}, TokenClaims()),
     "access nameless": ({"access": [{"type": "repository", "actions": ["pull"]}]}, TokenClaims()),
+    "access typeless": ({"access": [{"name": "a", "actions": ["pull"]}]}, TokenClaims()),
+    "access of a number": ({"access": [{"type": 7, "name": "a", "actions": ["pull"]}]}, TokenClaims()),
     "actions a string": ({"access": [{"type": "repository", "name": "a", "actions": "pull"}]}, TokenClaims()),
     "actions of numbers": ({"access": [{"type": "repository", "name": "a", "actions": [1]}]}, TokenClaims()),
     "odd ones": ({"sub": 7, "auth_type": ["x"], "exp": "9", "iat": True}, TokenClaims()),

@@ -124,6 +124,7 @@ def test_what_is_known_of_nobody_holds_until_it_is_asked() -> None:
     known = Known(anonymous=NO, challenge=HERE)
     assert anonymous_control(ev(known=known), PLAIN) is NO
     assert anonymous_control(ev(said("H", 401, party=NOBODY), known=known), PLAIN) is NO, "under a Bearer a head without a token says nothing"
+    assert anonymous_control(ev(said("H", 401, party=NOBODY), known=replace(known, anonymous=UNCLEAR)), PLAIN) is UNCLEAR
     assert anonymous_control(ev(N_T, N_H, known=known), PLAIN) is YES
     assert anonymous_control(ev(said("H", 401, party=NOBODY), known=replace(known, challenge=Demand(scheme="basic"))), PLAIN) is NO
 
