@@ -9,19 +9,25 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from tests.scale.night import Lane, Simulated, real, simulated
+from tests.scale.night import Lane, Simulated, real, simulated, together
 from tests.scale.page import NIGHTS, SEED, page, worst_apart
+from tests.scale.world import HOSTS
 
-PAGE = Path(__file__).parents[2] / "docs" / "scale.md"
+LARGEST: Final = 200_000
+"""The largest night of one process: a larger database outgrows what is cached of it."""
+PAGE: Final = Path(__file__).parents[2] / "docs" / "scale.md"
 
 
 def makers(told: Callable[[str], None]) -> dict[str, Callable[[], Simulated]]:
     """Each by its name."""
-    nights = {f"{number}-{dead}": (number, dead) for number, dead in NIGHTS}
+    nights = {f"{number}-{dead}": (number, dead) for number, dead in NIGHTS if number <= LARGEST}
     found: dict[str, Callable[[], Simulated]] = {
         name: lambda of=of: simulated(of[0], dead_every=of[1], told=told) for name, of in nights.items()  # type: ignore[misc]
     }  # fmt: skip
@@ -41,6 +47,17 @@ def kept(path: Path, make: Callable[[], Simulated]) -> Simulated:
     return Simulated(**{**found, "lanes": lanes})
 
 
+def apart(folder: Path, number: int, dead: int) -> list[Simulated]:
+    """A night too large for one process: each registry in a process of its own, as many at once as there are processors."""
+    names = {host: folder / f"{number}-{dead}-{host}.json" for host in HOSTS}
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as processes:
+        return list(processes.map(_one_registry, names.values(), names, repeat(number), repeat(dead)))
+
+
+def _one_registry(path: Path, host: str, number: int, dead: int) -> Simulated:
+    return kept(path, lambda: simulated(number, dead_every=dead, told=lambda text: print(text, flush=True), hosts=[host]))
+
+
 def main(words: list[str] | None = None) -> None:
     """Print how far it is, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m tests.scale")
@@ -52,6 +69,10 @@ def main(words: list[str] | None = None) -> None:
         folder = asked.keep or Path(name)
         folder.mkdir(exist_ok=True)
         found = {}
+        for number, dead in NIGHTS:
+            if number > LARGEST and asked.only in ("", f"{number}-{dead}"):
+                print(f"{number}-{dead}", flush=True)
+                found[f"{number}-{dead}"] = together(apart(folder, number, dead))
         for which, make in makers(lambda text: print(text, flush=True)).items():
             if asked.only in ("", which):
                 print(which, flush=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from sqlalchemy import or_
 
 from tests.scale.clock import VirtualLoop, wall
 from tests.scale.platform import SELDOM_S, Platform, platform
-from tests.scale.world import SITES
+from tests.scale.world import HOSTS, SITES
 from validator.credential import Host
 from validator.ledger.base.sweeping import SWEEP_ROWS
 from validator.ledger.plans import LEFT_OVER
@@ -122,14 +122,16 @@ def replaced(factor: int, *, virtual: bool) -> Iterator[None]:
             yield
 
 
-async def night(number: int, *, factor: int, dead_every: int, seed: int, told: Callable[[str], None]) -> Simulated:
+async def night(
+    number: int, *, factor: int, dead_every: int, seed: int, told: Callable[[str], None], hosts: Collection[str] = HOSTS
+) -> Simulated:  # fmt: skip
     """Sweep once, on the clock of the running loop."""
     began = time.monotonic()
-    async with platform(number, factor=factor, dead_every=dead_every, seed=seed) as one:
+    async with platform(number, factor=factor, dead_every=dead_every, seed=seed, hosts=hosts) as one:
         told(f"{number} made up in {time.monotonic() - began:.0f} s")
         first = asyncio.get_running_loop().time()
         report = await one.sweep(_now_and_then(told))
-        lanes = tuple([await _lane(one, report, site.host, first, factor) for site in SITES])
+        lanes = tuple([await _lane(one, report, site.host, first, factor) for site in SITES if site.host in hosts])
         states = Counter((await one.states()).values())
         return Simulated(number, factor, dead_every, lanes, dict(states), len(one.channel.told), time.monotonic() - began)
 
@@ -160,11 +162,21 @@ def _now_and_then(told: Callable[[str], None]) -> Callable[[Any], None]:
 
 
 def simulated(
-    number: int, *, factor: int = 1, dead_every: int = 100, seed: int = 1, told: Callable[[str], None] = lambda text: None
+    number: int, *, factor: int = 1, dead_every: int = 100, seed: int = 1, told: Callable[[str], None] = lambda text: None,
+    hosts: Collection[str] = HOSTS,
 ) -> Simulated:  # fmt: skip
-    """A night on the virtual clock."""
+    """A night on the virtual clock; of `hosts` alone."""
     with replaced(factor, virtual=True), asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        return runner.run(night(number, factor=factor, dead_every=dead_every, seed=seed, told=told))
+        return runner.run(night(number, factor=factor, dead_every=dead_every, seed=seed, told=told, hosts=hosts))
+
+
+def together(apart: Sequence[Simulated]) -> Simulated:
+    """One night of those whose registries were simulated apart: no lane knows of another."""
+    states = sum((Counter(one.states) for one in apart), Counter[str]())
+    return replace(
+        apart[0], lanes=tuple(lane for one in apart for lane in one.lanes), states=dict(states), told=sum(one.told for one in apart),
+        took_s=sum(one.took_s for one in apart),
+    )  # fmt: skip
 
 
 def real(number: int, *, factor: int, dead_every: int = 100, seed: int = 1, told: Callable[[str], None] = lambda text: None) -> Simulated:

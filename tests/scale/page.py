@@ -20,7 +20,7 @@ every provider's own numbers. Each secret was proven the night before, and one i
 that are asked about good keys once a week (GitHub, GitLab) are asked about a seventh of them. Replaced are clocks, `sleep`, the throttle
 behind the ledger's slots, the transport and the store; a checkpoint is made once a virtual minute, and a slow lane reads its plan by pages.
 
-A night of {most:,} credentials takes about half an hour of CPU; lanes do not depend on each other.
+The night of {most:,} credentials is simulated registry by registry, each with a ledger of its own: lanes do not depend on each other.
 """
 _WORDS: Final = """## What it says
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ from random import Random
 from typing import Any, Final
 
 from tests.scale.clock import VirtualLoop, wall
-from tests.scale.world import LATENCY_S, SITES, MadeUp, Registries, shared_out
+from tests.scale.world import HOSTS, LATENCY_S, SITES, MadeUp, Registries, shared_out
 from validator.config import Settings
 from validator.credential import Credential, Host
 from validator.ledger import Embedded, open_embedded
@@ -82,9 +82,11 @@ class Platform:
 
 
 @asynccontextmanager
-async def platform(number: int, *, factor: int = 1, dead_every: int, seed: int = 1) -> AsyncIterator[Platform]:
+async def platform(
+    number: int, *, factor: int = 1, dead_every: int, seed: int = 1, hosts: Collection[str] = HOSTS
+) -> AsyncIterator[Platform]:  # fmt: skip
     """One whose every credential was proven a day ago, on the clock of the running loop."""
-    loop, numbers = asyncio.get_running_loop(), shared_out(number)
+    loop, numbers = asyncio.get_running_loop(), shared_out(number, hosts)
     store, world = MadeUp(numbers), Registries(numbers, dead_every, LATENCY_S / factor)
     settings = Settings.model_validate({"sweep": {"fresh_s": 0, "wait_s": 1800 // factor}, "notices": {"per_hour": 1_000_000}})
     with tempfile.TemporaryDirectory(prefix="validator-scale-") as name:

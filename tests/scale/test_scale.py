@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from tests.scale.clock import VirtualLoop, wall
-from tests.scale.night import Lane, Simulated, of_host, quicker, simulated
+from tests.scale.night import Lane, Simulated, of_host, quicker, simulated, together
 from tests.scale.page import differences, limits, page, table
 from tests.scale.world import most
 from validator.providers.dockerhub import DOCKERHUB
@@ -64,3 +64,12 @@ def test_a_quicker_provider_has_shorter_windows_and_waits() -> None:
     assert (dict(quick.pace.refused), quick.pace.confirm_after_s, quick.pace.per_second, quick.token_pace) == ({20: 10}, 40.0, 30, (60, 2))
     with pytest.raises(AssertionError):
         quicker(DOCKERHUB, 7)
+
+
+def test_registries_that_are_simulated_apart_make_one_night() -> None:
+    hosts = ("docker.io", "registry.example.org")
+    whole = together([simulated(40, dead_every=20, hosts=[host]) for host in hosts])
+    assert [lane.host for lane in whole.lanes] == [*hosts]
+    assert whole.states == {"alive": 12, "dead": 2}
+    assert whole.told == 2
+    assert of_host(whole.lanes, "docker.io") == of_host(simulated(40, dead_every=20).lanes, "docker.io"), "no lane knows of another"

@@ -6,7 +6,7 @@ import asyncio
 import base64
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -229,6 +229,9 @@ def _user(site: Site, number: int) -> str:
     return f"{site.host} {number:07d}"
 
 
-def shared_out(number: int) -> dict[str, int]:
-    """How many of `number` each site has."""
-    return {site.host: round(number * site.share) for site in SITES}
+HOSTS: Final = tuple(site.host for site in SITES)
+
+
+def shared_out(number: int, hosts: Collection[str] = HOSTS) -> dict[str, int]:
+    """How many of `number` each site has; those but of `hosts` none."""
+    return {site.host: round(number * site.share) if site.host in hosts else 0 for site in SITES}
