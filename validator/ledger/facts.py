@@ -16,7 +16,8 @@ from validator.ledger.base.tables import FACTS, KNOWN_REPOSITORIES, later
 from validator.sealing import Fingerprint
 
 _F = FACTS.c
-_COLUMNS: Final = tuple(column.name for column in FACTS.c)
+_ALL: Final = tuple(FACTS.c)
+_COLUMNS: Final = tuple(column.name for column in _ALL)
 _AT_ONCE: Final = 500
 """Fingerprints of one look-up: older SQLite takes 999 parameters."""
 
@@ -129,7 +130,7 @@ class Facts:
         def work(connection: Connection) -> dict[Fingerprint, FingerprintFacts]:
             for start in range(0, len(fingerprints), _AT_ONCE):
                 some = fingerprints[start : start + _AT_ONCE]
-                for row in rows_of(connection, FACTS, select(FACTS).where(_F.host == host, _F.fingerprint.in_(some))):
+                for row in rows_of(connection, _ALL, select(FACTS).where(_F.host == host, _F.fingerprint.in_(some))):
                     values = dict(zip(_COLUMNS, row, strict=True))
                     found[Fingerprint(values["fingerprint"])] = facts_of(values)
             return found

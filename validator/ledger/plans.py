@@ -26,6 +26,7 @@ from validator.sealing import Fingerprint
 RANK_BITS: Final = 60
 _PAGE: Final = 1000
 _R: Final = SWEEP_ROWS.c
+_ALL: Final = tuple(SWEEP_ROWS.c)
 
 
 class Phase(StrEnum):
@@ -248,17 +249,17 @@ class Plans:
         query = select(SWEEP_ROWS).where(mine, which).order_by(*order).limit(limit)
 
         def work(connection: Connection) -> list[Any]:
-            page = rows_of(connection, SWEEP_ROWS, query)
+            page = rows_of(connection, _ALL, query)
             if len(page) < limit:
                 return page
             last = _row(page[-1])
             same = select(SWEEP_ROWS).where(mine, _R.place == last.place, _R.fingerprint == last.fingerprint).order_by(_R.user, _R.name)
-            return [row for row in page if row[_PRINT] != last.fingerprint] + rows_of(connection, SWEEP_ROWS, same)
+            return [row for row in page if row[_PRINT] != last.fingerprint] + rows_of(connection, _ALL, same)
 
         return [_row(row) for row in await self._database.read_in_one(work)]
 
     async def _select(self, query: Any) -> list[PlanRow]:
-        return [_row(row) for row in await self._database.read_in_one(lambda connection: rows_of(connection, SWEEP_ROWS, query))]
+        return [_row(row) for row in await self._database.read_in_one(lambda connection: rows_of(connection, _ALL, query))]
 
 
 _PHASES: Final = {one.value: one for one in Phase}

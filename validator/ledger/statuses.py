@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, select
 
@@ -23,6 +23,7 @@ from validator.status import Standing, State
 from validator.verdict import Hint, Level, Outcome, Reason
 
 _S = STATUSES.c
+_ALL: Final = tuple(STATUSES.c)
 _AT_ONCE = 500
 """Fingerprints of one look-up: older SQLite takes 999 parameters."""
 
@@ -67,6 +68,23 @@ class StatusRow:
     next_due_at: datetime | None = None
     unknown_since: datetime | None = None
     evidence: tuple[Mapping[str, Any], ...] | None = None
+
+
+class Brief(NamedTuple):
+    """What a plan takes of a status; as in `StatusKey` and `StatusRow`."""
+
+    user: str
+    host: str
+    path: str
+    row: str
+    fingerprint: Fingerprint
+    state: str
+    verdict: str | None
+    reason: str | None
+    level: str | None
+    checked_at: datetime | None
+    last_attempt_at: datetime | None
+    ever_valid: bool
 
 
 def row_of(key: StatusKey, name: str, standing: Standing, evidence: tuple[Mapping[str, Any], ...] | None = None) -> StatusRow:
@@ -136,6 +154,7 @@ _OTHERS: Final = tuple(field.name for field in fields(StatusRow) if field.name !
 _OTHERS_OF: Final = attrgetter(*_OTHERS)
 
 
+_BRIEF: Final = tuple(_S[name] for name in Brief._fields)
 _STATUS: Final = Statement(STATUSES)
 
 
@@ -172,7 +191,7 @@ class Statuses:
         """
 
         def work(connection: Connection) -> StatusRow | None:
-            found = rows_of(connection, STATUSES, select(STATUSES).where(_is(key)).with_for_update())
+            found = rows_of(connection, _ALL, select(STATUSES).where(_is(key)).with_for_update())
             made = step(_row(found[0]) if found else None)
             if made is not None:
                 connection.execute(inserted(connection.dialect.name, STATUSES), _columns(made))
@@ -200,6 +219,11 @@ class Statuses:
         """Every row of the users from `first` to `last`, in the order of their names."""
         return await self._select(_S.user >= first, _S.user <= last)
 
+    async def briefs(self, first: str, last: str) -> list[Brief]:
+        """The same rows in brief, in no order."""
+        query = select(*_BRIEF).where(_S.user >= first, _S.user <= last)
+        return [Brief(*row) for row in await self._database.read_in_one(lambda connection: rows_of(connection, _BRIEF, query), STATUSES)]
+
     async def forget(self, user: str, scope: RegistryScope) -> int:
         """Remove what is known of `user`'s secrets for `scope`; how many rows went."""
         statement = delete(STATUSES).where(_S.user == user, _S.host == scope.host, _S.path == scope.path)
@@ -212,7 +236,7 @@ class Statuses:
     async def _select(self, *conditions: ColumnElement[bool]) -> tuple[StatusRow, ...]:
         query = select(STATUSES).where(*conditions).order_by(_S.user, _S.name, _S.host, _S.path, _S.checked_at)
 
-        return tuple(map(_row, await self._database.read_in_one(lambda connection: rows_of(connection, STATUSES, query), STATUSES)))
+        return tuple(map(_row, await self._database.read_in_one(lambda connection: rows_of(connection, _ALL, query), STATUSES)))
 
 
 def _is(key: StatusKey) -> ColumnElement[bool]:

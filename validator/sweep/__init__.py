@@ -106,17 +106,34 @@ class Sweep:
                 found[host] = await canary_at(self.probe, host)
         return found
 
+    async def _planned(self, probe: Probe, sweep: SweepRow) -> bool:
+        """Write the plan's rows: while one page is written the next is read. False if it is to be stopped."""
+        adding: asyncio.Task[None] | None = None
+        lost: BaseException | None = None
+        try:
+            async for rows in planned(probe, self.store, sweep.id, sweep.filters):
+                if adding is not None:
+                    await adding
+                adding = asyncio.create_task(self.ledger.plans.add(rows))
+                await self.ledger.sweeps.beat(sweep, now=self.probe.now())
+                if self._stopping.is_set():
+                    return False
+        finally:
+            if adding is not None:
+                await asyncio.wait({adding})
+                lost = None if adding.cancelled() else adding.exception()
+        if lost is not None:
+            raise lost
+        return True
+
     async def _lanes(
         self, probe: Probe, sweep: SweepRow, book: Book, canaries: dict[Host, Credential | None], *, wait: bool
     ) -> list[Lane]:  # fmt: skip
         """The lanes of the plan, which is made if it is not there yet."""
         plans = self.ledger.plans
         if sweep.planned_at is None:
-            async for rows in planned(probe, self.store, sweep.id, sweep.filters):
-                await plans.add(rows)
-                await self.ledger.sweeps.beat(sweep, now=self.probe.now())
-                if self._stopping.is_set():
-                    return []
+            if not await self._planned(probe, sweep):
+                return []
             await plans.settle(sweep.id)
             await self.ledger.sweeps.planned(sweep, now=self.probe.now())
         before = {lane.host: lane for lane in await self.ledger.sweeps.lanes(sweep.id)}

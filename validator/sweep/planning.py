@@ -16,7 +16,7 @@ from validator.credential import Credential, Host, RegistryScope
 from validator.evidence import Step
 from validator.ledger.controls import ControlKey
 from validator.ledger.plans import Phase, PlanRow, place_of
-from validator.ledger.statuses import StatusKey, StatusRow, standing_of
+from validator.ledger.statuses import Brief, StatusKey, StatusRow, standing_of
 from validator.ledger.sweeps import Filters
 from validator.probe import Probe
 from validator.probe.reach import provider_of
@@ -27,6 +27,8 @@ from validator.sweep.base.queue import FORMER, NEW, given_proofs, image_of, rank
 from validator.verdict import Outcome, Reason
 
 _PAGE: Final = 1000
+_ROW: Final = 4
+"""So many texts of a brief name a stored row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +65,16 @@ async def planned(probe: Probe, store: CredentialStore, sweep: str, filters: Fil
 
 
 async def _rows(probe: Probe, store: CredentialStore, sweep: str, filters: Filters, page: Sequence[Outline]) -> list[PlanRow]:
-    statuses = sorted(await probe.ledger.statuses.between(page[0].user, page[-1].user), key=_attempted)
-    by_row = {_row_of(row.key.user, row.key.scope, row.key.row): row for row in statuses}
-    new = [one for one in page if _row_of(one.user, one.scope, one.row) not in by_row]
-    known = _known(statuses if new else ())
+    statuses, first, last = probe.ledger.statuses, page[0].user, page[-1].user
+    by_row: dict[tuple[str, ...], Brief] = {brief[:_ROW]: brief for brief in sorted(await statuses.briefs(first, last), key=_attempted)}
+    new = [one for one in page if _row_of(one) not in by_row]
+    known = _known(sorted(await statuses.between(first, last), key=_attempted) if new else ())
     opened = {(one.user, one.name): one for one in await store.some([(one.user, one.name) for one in new])}
     rows, carried = list[PlanRow](), list[StatusRow]()
     for one in page:
-        status = by_row.get(_row_of(one.user, one.scope, one.row))
         held = opened.get((one.user, one.name))
-        if status is not None:
-            rows.append(_row(sweep, one, status.key.fingerprint, status))
+        if (brief := by_row.get(_row_of(one))) is not None:
+            rows.append(_row(sweep, one, brief.fingerprint, brief))
         elif isinstance(held, Credential):
             fingerprint = probe.fingerprinter.of(one.scope.host, held.username, held.secret)
             key = StatusKey(one.user, one.scope, fingerprint, held.row)
@@ -90,7 +91,7 @@ async def _rows(probe: Probe, store: CredentialStore, sweep: str, filters: Filte
     return await _to_be_released(probe, rows) if filters.released else rows
 
 
-def _row(sweep: str, one: Outline, fingerprint: Fingerprint, status: StatusRow | None) -> PlanRow:
+def _row(sweep: str, one: Outline, fingerprint: Fingerprint, status: StatusRow | Brief | None) -> PlanRow:
     rank = rank_of(status.state, status.ever_valid) if status is not None else NEW
     said = {} if status is None else {
         "verdict": status.verdict, "reason": status.reason, "level": status.level, "state": status.state, "checked_at": status.checked_at,
@@ -120,17 +121,18 @@ async def _to_be_released(probe: Probe, rows: Sequence[PlanRow]) -> list[PlanRow
     return [row for row in rows if (row.host, row.fingerprint) in refused and row.state != State.DEAD]
 
 
-def _attempted(row: StatusRow) -> float:
+def _attempted(row: StatusRow | Brief) -> float:
+    """Of several rows the latest written counts."""
     return row.last_attempt_at.timestamp() if row.last_attempt_at is not None else 0.0
 
 
-def _row_of(user: str, scope: RegistryScope, row: str) -> tuple[str, str, str, str]:
-    """Which stored row: texts alone, for a scope is hashed slowly, and most of a page are looked up by this and nothing else."""
-    return user, scope.host, scope.path, row
+def _row_of(one: Outline) -> tuple[str, ...]:
+    """Which stored row, as a brief begins: texts alone, for a scope is hashed slowly."""
+    return one.user, one.scope.host, one.scope.path, one.row
 
 
 def _known(rows: Sequence[StatusRow]) -> _Known:
-    """Of several rows the latest written counts, the last here."""
+    """Of several rows the last."""
     known = _Known()
     for row in rows:
         key = row.key

@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import JSON, Connection, Dialect, Executable, Insert, Select, Table
+from sqlalchemy import JSON, Column, Connection, Dialect, Executable, Insert, Select, Table
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 Convert = Callable[[Any], Any]
+Columns = tuple[Column[Any], ...]
+"""In a constant: what is worked out for them is kept for ever."""
 
 
 @dataclass(slots=True, eq=False)
@@ -66,25 +68,25 @@ def _named(statement: Executable) -> list[str] | None:
     return [column.name for column in table.c if column is not table.autoincrement_column]
 
 
-def rows_of(connection: Connection, table: Table, query: Select[Any]) -> list[list[Any]]:
-    """The rows of `query`, which selects every column of `table` and nothing else, each as its values in the table's order."""
+def rows_of(connection: Connection, columns: Columns, query: Select[Any]) -> list[list[Any]]:
+    """The rows of `query`, which selects these columns in this order, each as its values."""
     result = connection.execute(query)
     rows = [list(row) for row in result.cursor.fetchall()]
     result.close()
-    for place, convert in _read_by(table, connection.dialect):
+    for place, convert in _read_by(columns, connection.dialect):
         for row in rows:
             if row[place] is not None:
                 row[place] = convert(row[place])
     return rows
 
 
-_READ_BY: Final[dict[tuple[Table, str], tuple[tuple[int, Convert], ...]]] = {}
+_READ_BY: Final[dict[tuple[Columns, str], tuple[tuple[int, Convert], ...]]] = {}
 
 
-def _read_by(table: Table, dialect: Dialect) -> tuple[tuple[int, Convert], ...]:
-    key = (table, dialect.name)
+def _read_by(columns: Columns, dialect: Dialect) -> tuple[tuple[int, Convert], ...]:
+    key = (columns, dialect.name)
     if key not in _READ_BY:
-        types = [column.type for column in table.c]
+        types = [column.type for column in columns]
         _READ_BY[key] = _placed(_short_read(one, dialect, one.dialect_impl(dialect).result_processor(dialect, None)) for one in types)
     return _READ_BY[key]
 
