@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from validator.credential import Credential, Host
@@ -38,6 +39,8 @@ __all__ = ["Expected", "LaneReport", "Report", "Sweep"]
 
 ASK_AGAIN_S: Final = 1.0
 """So often a lane that another sweep holds is looked at."""
+_SHOWN: Final = timedelta(seconds=1)
+"""So often it is shown that a plan is being made."""
 
 
 @dataclass(slots=True)
@@ -110,12 +113,15 @@ class Sweep:
         """Write the plan's rows: while one page is written the next is read. False if it is to be stopped."""
         adding: asyncio.Task[None] | None = None
         lost: BaseException | None = None
+        shown = self.probe.now()
         try:
             async for rows in planned(probe, self.store, sweep.id, sweep.filters):
                 if adding is not None:
                     await adding
                 adding = asyncio.create_task(self.ledger.plans.add(rows))
-                await self.ledger.sweeps.beat(sweep, now=self.probe.now())
+                if (now := self.probe.now()) - shown >= _SHOWN:
+                    shown = now
+                    await self.ledger.sweeps.beat(sweep, now=now)
                 if self._stopping.is_set():
                     return False
         finally:

@@ -83,14 +83,14 @@ _AT_ONCE: Final = 500
 
 
 async def _listed(rows: AsyncIterator[PlanRow], shown: Callable[[PlanRow], dict[str, Any]]) -> AsyncIterator[str]:
-    texts, before = list[str](), ""
+    some, before = list[dict[str, Any]](), ""
     async for row in rows:
-        texts.append(json.dumps(shown(row)))
-        if len(texts) == _AT_ONCE:
-            yield before + ", ".join(texts)
-            texts, before = [], ", "
-    if texts:
-        yield before + ", ".join(texts)
+        some.append(shown(row))
+        if len(some) == _AT_ONCE:
+            yield before + json.dumps(some)[1:-1]
+            some, before = [], ", "
+    if some:
+        yield before + json.dumps(some)[1:-1]
 
 
 def _instant(at: datetime | None) -> str | None:
