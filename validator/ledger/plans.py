@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal_column, or_, select, update
@@ -150,7 +150,7 @@ class Plans:
         self, sweep: str, host: str, phase: Phase, after: int, before: int, *, now: datetime, limit: int, share: Share = WHOLE
     ) -> list[PlanRow]:  # fmt: skip
         """The rows of this phase whose time has come, `after` < place < `before`, whole secrets, the earliest first."""
-        mine = and_(_R.sweep == sweep, _R.host == host, _R.phase == phase, *_of(share))
+        mine = and_(_R.sweep == sweep, _R.host == host, _R.phase == phase, _R.due_at.is_not(None), *_of(share))
         which = and_(_R.due_at <= now, _R.place > after, _R.place < before)
         return await self._secrets(mine, which, (_R.due_at, _R.place, _R.user, _R.name), limit)
 
@@ -253,8 +253,8 @@ class Plans:
             if len(page) < limit:
                 return page
             last = _row(page[-1])
-            same = select(SWEEP_ROWS).where(mine, _R.place == last.place, _R.fingerprint == last.fingerprint).order_by(_R.user, _R.name)
-            return [row for row in page if row[_PRINT] != last.fingerprint] + rows_of(connection, _ALL, same)
+            same = select(SWEEP_ROWS).where(mine, _R.place == last.place, _R.fingerprint == last.fingerprint)  # sorted, SQLite reads the whole plan
+            return [row for row in page if row[_PRINT] != last.fingerprint] + sorted(rows_of(connection, _ALL, same), key=_OF_USER)
 
         return [_row(row) for row in await self._database.read_in_one(work)]
 
@@ -265,6 +265,7 @@ class Plans:
 _PHASES: Final = {one.value: one for one in Phase}
 _FIELDS_OF: Final = attrgetter(*_FIELDS)
 _PRINT: Final = _FIELDS.index("fingerprint")
+_OF_USER: Final = itemgetter(_FIELDS.index("user"), _FIELDS.index("name"))
 _NAMES_IN_UPDATE: Final = {name: f"of_{name}" if name in _KEY else f"new_{name}" for name in _FIELDS}
 _CHANGES: Final = tuple(name for name in _FIELDS if name not in _KEY)
 _UPDATE: Final = (
