@@ -293,6 +293,12 @@ def secrets_stay_home(held: Held) -> Iterator[str]:
             yield "a ping with a secret"
 
 
+def _made_up(held: Held, sent: str) -> bool:
+    """Whether a Basic login is a control's, with nothing of the subject's in it."""
+    name, _, secret = base64.b64decode(sent.partition(" ")[2]).decode().partition(":")
+    return name.startswith("validator-control-") and held.talk.secret not in secret and held.talk.username != name
+
+
 def nobody_lends(held: Held) -> Iterator[str]:
     """A request carries its own party's pair or bearer, never another's; anonymous ones carry no pair; controls never the user's name."""
     mine: dict[str, Party] = {}
@@ -300,7 +306,8 @@ def nobody_lends(held: Held) -> Iterator[str]:
         sent = turn.authorization
         if sent.startswith("Basic "):
             own = held.pairs.get(turn.ask.party)
-            if own is None or not turn.carries(own):
+            anew = turn.ask.party is Party.CONTROL and _made_up(held, sent)  # another pair, where another provider was recognised meanwhile
+            if own is None or not (turn.carries(own) or anew):
                 yield f"{turn.ask.party} carries another's pair"
         elif (
             sent.startswith("Bearer ") and turn.ask.step not in (Step.OPINION, Step.DETAIL) and mine.get(sent.partition(" ")[2]) is not turn.ask.party

@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from validator.protocol.base import beyond_limits, shown_text
 
 NOTHING: Final = SecretStr("")
-_USERINFO: Final = re.compile(r"^((?:https?://)?)[^/]*@")
+_USERINFO: Final = re.compile(r"^((?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?//)?)[^/]*@")
 _NEWLINES: Final = str.maketrans("", "", "\r\n")
 
 
