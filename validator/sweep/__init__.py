@@ -123,14 +123,14 @@ class Sweep:
                     shown = now
                     await self.ledger.sweeps.beat(sweep, now=now)
                 if self._stopping.is_set():
-                    return False
+                    break
         finally:
             if adding is not None:
                 await asyncio.wait({adding})
                 lost = None if adding.cancelled() else adding.exception()
         if lost is not None:
             raise lost
-        return True
+        return not self._stopping.is_set()
 
     async def _lanes(
         self, probe: Probe, sweep: SweepRow, book: Book, canaries: dict[Host, Credential | None], *, wait: bool
