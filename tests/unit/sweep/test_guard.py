@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from math import comb
+from math import comb, exp, fsum, lgamma
 
 import pytest
 from hypothesis import given
@@ -30,6 +30,9 @@ CASES = {
     "six in a hundred, no history": (Night(5000, 300), [], True),
     "a hundred times the usual": (Night(25_000, 250), LARGE, True),
     "seven times the usual": (Night(25_000, 18), LARGE, False),
+    "few of very many, no history": (Night(70_000, 70), [], False),
+    "few of a million, after much worse": (Night(1_000_000, 5), [Night(1_000_000, 30_000)] * 28, False),
+    "more than is likely of a million": (Night(1_000_000, 50_000), [], True),
     "nobody was asked": (Night(0, 0), CALM, False),
 }
 
@@ -57,6 +60,26 @@ def test_the_law_is_one(asked, mean, weight):
     assert tail[-1] == 0.0
     assert all(more >= fewer - 1e-9 for more, fewer in pairwise(tail))
     assert sum(tail[1:]) == pytest.approx(asked * mean, rel=1e-6), "its mean"
+
+
+@pytest.mark.parametrize(("fell", "asked", "mean", "weight"), [
+    (70, 70_000, 0.03, 22_000.0), (1_980, 66_000, 0.03, 22_000.0), (2_100, 66_000, 0.03, 22_000.0), (40, 1_000, 0.003, 400.0), (3, 9, 0.4, 2.0)
+])  # fmt: skip
+def test_the_law_of_many_is_the_sum_of_its_terms(fell, asked, mean, weight):
+    alpha, beta = mean * weight, (1 - mean) * weight
+
+    def term(x):
+        logs = lgamma(asked + 1) - lgamma(x + 1) - lgamma(asked - x + 1) + lgamma(x + alpha) + lgamma(asked - x + beta)
+        return exp(logs - lgamma(asked + weight) - lgamma(alpha) - lgamma(beta) + lgamma(weight))
+
+    assert at_least(fell, asked, mean, weight) == pytest.approx(fsum(term(x) for x in range(fell, asked + 1)), rel=1e-4)
+
+
+@given(st.integers(1, 10**6), st.floats(0, 1), st.lists(st.tuples(st.integers(1, 10**6), st.floats(0, 1)), min_size=1, max_size=28))
+def test_no_more_deaths_than_the_lanes_own_rate_are_never_mass_death(asked, share, nights):
+    history = [Night(number, int(number * lost)) for number, lost in nights]
+    usual = asked * sum(night.fell for night in history) / sum(night.asked for night in history)
+    assert not judge(Night(asked, int(min(usual, asked / 2) * share)), history, least=5).mass
 
 
 def test_with_a_great_weight_it_is_the_binomial_law():

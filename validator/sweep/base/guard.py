@@ -21,6 +21,7 @@ history varied, at least CLUMPS. If so many deaths or more have a chance under U
 |  1000 |   10 | five every week                       | what happens |
 |  5000 |  200 | none                                  | what happens (4 %), to be believed after the second refusal |
 | 25000 |  250 | a month at 2 or 3 a night             | mass death: a hundred times the usual |
+| 70000 |   70 | none                                  | what happens, and far less than was feared |
 
 The price of a wrong alarm is a night's delay and one message to the operator; that of a missed one is a false word to
 many. Nights that were held for mass death do not count in the history, or one outage would excuse the next.
@@ -91,22 +92,33 @@ def spread(asked: int, dispersed: float) -> float:
 
 
 def at_least(fell: int, asked: int, mean: float, weight: float) -> float:
-    """P(X >= fell) for a beta-binomial X of `asked` draws; a sum of its terms until they no longer count."""
+    """P(X >= fell) for a beta-binomial X of `asked` draws: a sum of its terms, away from the mean until they no longer count.
+
+    Below the mean the terms of the other side are summed: the first of this one may be too small for a float, and all others
+    are made from it.
+    """
     alpha, beta = mean * weight, (1.0 - mean) * weight
     if fell <= 0:
         return 1.0
     if fell > asked:
         return 0.0
-    term = exp(_log_choose(asked, fell) + _log_beta(fell + alpha, asked - fell + beta) - _log_beta(alpha, beta))
+    if fell > mean * asked:
+        return min(1.0, _tail(fell, asked, alpha, beta))
+    return max(0.0, 1.0 - _tail(asked - fell + 1, asked, beta, alpha))
+
+
+def _tail(first: int, asked: int, alpha: float, beta: float) -> float:
+    """The terms from `first` on, which is above the mean of alpha / (alpha + beta)."""
+    term = exp(_log_choose(asked, first) + _log_beta(first + alpha, asked - first + beta) - _log_beta(alpha, beta))
     total, before = 0.0, inf
-    for x in range(fell, asked + 1):
+    for x in range(first, asked + 1):
         total += term
-        if term < total * 1e-12 and term < before:
+        if term <= total * 1e-12 and term < before:
             break
         before = term
         if x < asked:
             term *= (asked - x) / (x + 1) * (x + alpha) / (asked - x - 1 + beta)
-    return min(1.0, total)
+    return total
 
 
 def _log_choose(n: int, k: int) -> float:
