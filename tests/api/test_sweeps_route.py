@@ -116,7 +116,11 @@ async def test_what_the_schedule_runs_is_one_of_everything_and_waits_for_no_othe
         await service.keep("bob", "key", registry.host)
         assert await service.house.sweeping.by_schedule()
         [sweep] = await service.house.ledger.sweeps.newest()
-        assert (sweep.finished_at is not None, sweep.filters.user, await service.house.ledger.plans.totals(sweep.id)) == (True, None, {"valid": 2})
+        assert (sweep.finished_at is not None, sweep.filters.user, (await service.house.ledger.reports.summary(sweep.id)).totals) == (
+            True,
+            None,
+            {"valid": 2},
+        )
     async with Scripted({**HONEST, "L+": Say(200, delay_s=30)}) as registry, opening(registries=registry.settings()) as service:
         await service.keep("ann", "other", registry.host)
         await service.post("/v1/sweeps", {}, await service.token("admin"))

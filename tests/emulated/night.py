@@ -21,8 +21,8 @@ from tests.cases.rows import Row as Case
 from validator.config import Settings
 from validator.credential import Credential, parse_scope
 from validator.evidence import Failure
-from validator.ledger import Embedded, open_embedded
-from validator.ledger.plans import PlanRow
+from validator.ledger import Embedded, Ledger, open_embedded
+from validator.ledger.plans import Phase, PlanRow
 from validator.ledger.statuses import standing_of
 from validator.notifiers.base import Alert, Channel, Handed, Letter, Outcome
 from validator.probe import Inquiry, Probe
@@ -153,6 +153,13 @@ class Digest:
     lines: list[Line]
 
 
+async def plan_of(ledger: Ledger, sweep: str) -> list[PlanRow]:
+    """All of a sweep's plan, by user and name."""
+    hosts = {host for host, _ in await ledger.plans.counts(sweep)}
+    rows = [row for host in hosts async for page in ledger.plans.of_phase(sweep, host, *Phase) for row in page]
+    return sorted(rows, key=lambda row: (row.user, row.name))
+
+
 @dataclass
 class Row:
     """What a sweep found of one credential, and what the ledger holds it for."""
@@ -227,7 +234,7 @@ class Night:
     async def told_of(self, report: Report) -> dict[str, Row]:
         """A sweep's rows by name; `shown` is its JSON."""
         self.report, self.shown = report, await report_json(self.opened.ledger, report)
-        rows = [row async for row in self.opened.ledger.plans.rows(report.sweep)]
+        rows = await plan_of(self.opened.ledger, report.sweep)
         statuses = {(row.key.user, row.name, row.key.row): row for row in await self.opened.ledger.statuses.all()}
         return {row.name: Row(row, standing_of(statuses.get((row.user, row.name, row.row))) or Standing()) for row in rows}
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.cases.rows import case
-from tests.emulated.night import HOST, Night, a_night
+from tests.emulated.night import HOST, Night, a_night, plan_of
 from validator.errors import StoreLost, UsageError
 from validator.ledger.lanes import HeldBy, Hold
 from validator.ledger.plans import Phase
@@ -203,7 +203,7 @@ async def test_the_order_is_shuffled_and_the_same_after_a_restart(night, tmp_pat
         after.clock.pass_by(60)
         await after.sweep()
         second = [line.rpartition(" ")[2] for line in after.world.seen if " login s" in line]
-        rows = {row.name: row.place async for row in after.opened.ledger.plans.rows(after.report.sweep)}  # type: ignore[union-attr]
+        rows = {row.name: row.place for row in await plan_of(after.opened.ledger, after.report.sweep)}  # type: ignore[union-attr]
     places = [rows[name.replace("s", "key")] for name in [*first[:-1], *second]]
     assert places == sorted(places)
     assert first[:-1] + second != sorted(first[:-1] + second)

@@ -37,7 +37,7 @@ async def night(tmp_path: Path) -> AsyncIterator[Night]:
 
 async def told(night: Night, sweep: str) -> dict[str, str]:
     """The states of a sweep's rows, by name."""
-    return {row.name: row.state async for row in night.opened.ledger.plans.rows(sweep)}
+    return {row.name: row.state async for row in night.opened.ledger.reports.rows(sweep)}
 
 
 def at_night(night: Night) -> None:

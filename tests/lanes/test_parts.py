@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulated.night import HOST, Night, a_night
+from tests.emulated.night import HOST, Night, a_night, plan_of
 from tests.lanes.working import sweep_by, work_of
 from validator.credential import Host
 from validator.lanes.whole import parts_at
@@ -25,7 +25,7 @@ async def night(tmp_path: Path) -> AsyncIterator[Night]:
 
 
 async def states(night: Night, sweep: str) -> Counter[str]:
-    return Counter([row.state async for row in night.opened.ledger.plans.rows(sweep)])
+    return Counter([row.state async for row in night.opened.ledger.reports.rows(sweep)])
 
 
 async def test_each_secret_is_asked_by_one_part_and_the_whole_comes_last(night: Night) -> None:
@@ -80,7 +80,7 @@ async def test_a_credential_that_was_changed_meanwhile_is_judged_by_its_new_secr
 
     night.world.on = lambda line: change(line.rpartition(" s")[2]) if " login s" in line else None
     done = await sweep_by(*(work_of(night) for _ in range(4)))
-    rows = {row.name: row async for row in night.opened.ledger.plans.rows(done.sweep)}
+    rows = {row.name: row for row in await plan_of(night.opened.ledger, done.sweep)}
     stored = {one.name: await night.asked(one.name, one.user) for one in [*rows.values()]}
     assert {name: row.row for name, row in rows.items()} == {name: one.row for name, one in stored.items()}
     assert {row.state for row in rows.values()} == {"alive"}

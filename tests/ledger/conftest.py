@@ -23,7 +23,9 @@ Opener = Callable[..., AbstractAsyncContextManager[Embedded]]
 
 OF_A_FILE: Final = frozenset({"test_engine", "test_migrations", "test_threads"})
 """Modules about SQLite and its file."""
-ON_BOTH: Final = frozenset({"test_budgets", "test_digests", "test_history", "test_joined", "test_notices", "test_slots", "test_statuses"})
+ON_BOTH: Final = frozenset(
+    {"test_budgets", "test_digests", "test_history", "test_joined", "test_notices", "test_reports", "test_slots", "test_statuses"}
+)
 """Modules that the suite runs on both."""
 COSTLY: Final = frozenset({
     "test_no_window_ever_holds_more_refusals_than_its_limit_and_retry_at_is_kept", "test_ten_thousand_rows_are_put_in_one_go",

@@ -41,7 +41,7 @@ async def test_no_page_reads_the_whole_plan(tmp_path: Path) -> None:
     """SQLite takes the primary key's index, and every row of the sweep, where that spares it a sort."""
     async with open_embedded(tmp_path / "v.db", tmp_path / "key") as embedded:
         plans = embedded.ledger.plans
-        await plans.add([*rows(), *[PlanRow(**{**_values(row), "user": f"held {row.user}", "phase": Phase.HELD}) for row in rows(NOW)]])
+        await plans.add([*rows(), *[row._replace(user=f"held {row.user}", phase=Phase.HELD) for row in rows(NOW)]])
         said: list[tuple[str, Any]] = []
         for thread in _threads(embedded):
             event.listen(thread.engine, "before_cursor_execute", lambda c, cursor, text, values, *_: said.append((text, values)))
@@ -58,10 +58,6 @@ async def test_no_page_reads_the_whole_plan(tmp_path: Path) -> None:
 
 def _explained(connection: Connection, text: str, values: Any) -> list[str]:
     return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)]
-
-
-def _values(row: PlanRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in PlanRow.__slots__}
 
 
 def _threads(embedded: Embedded) -> Any:

@@ -48,7 +48,7 @@ async def test_two_workers_make_one_sweep_and_tell_everybody_once(served: tuple[
     assert {night.world.seen.count(f"{HOST} login s{one}") for one in range(NUMBER)} == {1}
     users = [digest.user for digest in night.told.digests]
     assert len(users) == len(set(users))
-    rows = [row async for row in night.opened.ledger.plans.rows(names[0] or "")]
+    rows = [row async for row in night.opened.ledger.reports.rows(names[0] or "")]
     assert {row.state for row in rows if row.host == HOST} == {"alive"}
 
 

@@ -23,7 +23,7 @@ from tests.scale.platform import SELDOM_S, Platform, platform
 from tests.scale.world import HOSTS, SITES
 from validator.credential import Host
 from validator.ledger.base.sweeping import SWEEP_ROWS
-from validator.ledger.plans import LEFT_OVER
+from validator.ledger.reports import LEFT_OVER
 from validator.probe import reach as reaching
 from validator.providers import Provider, provider_for
 from validator.registry import pace as pacing
@@ -141,7 +141,7 @@ async def _lane(one: Platform, report: Report, host: str, first: float, factor: 
     lane = next(lane for lane in report.lanes if lane.registry == host)
     assert lane.finished_at is not None
     unknown = SWEEP_ROWS.c.verdict == Outcome.UNKNOWN.value
-    rows = one.opened.ledger.plans.rows(report.sweep, or_(unknown, LEFT_OVER), SWEEP_ROWS.c.host == host)
+    rows = one.opened.ledger.reports.rows(report.sweep, or_(unknown, LEFT_OVER), SWEEP_ROWS.c.host == host)
     return Lane(
         host=host, credentials=lane.credentials, requests=dict(counted.requests), logins=len(counted.logins), refused=len(counted.refused),
         makespan_s=(lane.finished_at - report.started_at).total_seconds() - ((counted.first_at or first) - first),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, Final
 
 from aiohttp import web
@@ -100,10 +100,10 @@ def _state(house: House, sweep: SweepRow) -> str:
     return "running" if sweep.is_led(house.now()) else "stopped"
 
 
-async def _totals(house: House, caller: Caller, sweep: SweepRow) -> dict[str, int]:
+async def _totals(house: House, caller: Caller, sweep: SweepRow) -> Mapping[str, int]:
     if caller.only is None:
-        return await house.ledger.plans.totals(sweep.id)
-    rows = house.ledger.plans.rows(sweep.id, SWEEP_ROWS.c.user == caller.only)
+        return (await house.ledger.reports.summary(sweep.id)).totals
+    rows = house.ledger.reports.rows(sweep.id, SWEEP_ROWS.c.user == caller.only)
     return dict(Counter([row.verdict async for row in rows if row.verdict is not None]))
 
 
@@ -120,7 +120,7 @@ async def _whole(house: House, sweep: SweepRow) -> AsyncIterator[str]:
 async def _own_part(house: House, sweep: SweepRow, user: str) -> dict[str, Any]:
     """What one user may see of a sweep: of others' credentials not even how many there are."""
     report = await kept_report(house.ledger, sweep.id)
-    rows = [row async for row in house.ledger.plans.rows(sweep.id, SWEEP_ROWS.c.user == user)]
+    rows = [row async for row in house.ledger.reports.rows(sweep.id, SWEEP_ROWS.c.user == user)]
     left = [row for row in rows if row.left_over is not None]
     return {
         **_line(house, sweep),

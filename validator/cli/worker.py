@@ -57,7 +57,7 @@ async def _worker(*, once: bool, lanes: int, alive: Path | None) -> int:
             return Exit.GOOD
         sweep = await ledger.sweeps.get(name)
         over = sweep is not None and sweep.finished_at is not None
-        return Exit.GOOD if over and not await ledger.plans.left_over(name) else Exit.CANNOT_TELL
+        return Exit.GOOD if over and not (await ledger.reports.summary(name)).left_over else Exit.CANNOT_TELL
 
 
 def _touch(file: Path) -> None:

@@ -81,7 +81,8 @@ async def _closed(work: Work, sweep: SweepRow, stopping: asyncio.Event) -> bool:
     await alert_of_rows(teller, ledger, work.store, sweep)
     report = Report(sweep.id, sweep.started_at)
     report.notices = await teller.tell(sweep.id)
-    report.totals, report.left_over = await ledger.plans.totals(sweep.id), await ledger.plans.left_over(sweep.id)
+    summary = await ledger.reports.summary(sweep.id)
+    report.totals, report.left_over = summary.totals, summary.left_over
     report.finished_at = now()
     told = {name: getattr(report.notices, name) for name in ("sent", "maybe_sent", "failed", "undeliverable")}
     if not await ledger.sweeps.finish(sweep, now=report.finished_at, notices=told):

@@ -30,6 +30,7 @@ from validator.ledger.notices import Notices
 from validator.ledger.plans import Plans
 from validator.ledger.postgres import open_on_server
 from validator.ledger.queues import Queues
+from validator.ledger.reports import Reports
 from validator.ledger.schedules import Schedules
 from validator.ledger.slots import Slots
 from validator.ledger.statuses import Statuses
@@ -65,6 +66,7 @@ class Ledger:
         self.budgets = Budgets(database)
         self.sweeps = Sweeps(database)
         self.plans = Plans(database)
+        self.reports = Reports(database)
         self.lanes = Lanes(database)
         self.sub_lanes = SubLanes(database)
         self.schedules = Schedules(database)

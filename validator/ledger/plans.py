@@ -1,21 +1,20 @@
 """The plan of a sweep: a row for each credential that it is about, what is left to be done with it, and what was found.
 
 A sweep of a hundred thousand holds none of them in memory: it reads the next by pages, writes what it heard with its
-checkpoint, and its report is read from here. `place` orders a lane: a rank in its highest bits, below it a keyed hash of the
+checkpoint, and its report (`reports.py`) is read from here. `place` orders a lane: a rank in its highest bits, below it a keyed hash of the
 fingerprint, so that the members of one secret stand together and the order is the same after a restart.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from operator import attrgetter, itemgetter
-from typing import Any, Final
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, literal_column, select, update
 
 from validator.ledger.base.database import Database
 from validator.ledger.base.driver_rows import Prepared, rows_of
@@ -39,9 +38,10 @@ class Phase(StrEnum):
     DONE = "done"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanRow:
-    """One credential of a sweep. `row` and `fingerprint` are of the stored secret, "" for a fingerprint that is not known yet.
+class PlanRow(NamedTuple):
+    """One credential of a sweep, several times made of each: so a tuple.
+
+    `row` and `fingerprint` are of the stored secret, "" for a fingerprint that is not known yet.
 
     `verdict` … `checked_at` are what the report says; `left_over`: why it was not judged. `heard` are the words that wait
     for the lane's end. `image` is its proof image; `anew`: the stored row had changed, and is asked about once more.
@@ -69,13 +69,7 @@ class PlanRow:
     heard: Sequence[Mapping[str, Any]] | None = None
 
 
-LEFT_OVER: Final = or_(_R.left_over.is_not(None), _R.phase == Phase.WAITING)
-"""Rows that were not judged in their sweep."""
-NOTABLE: Final = or_(_R.transition != "none", _R.state.in_(("dead", "impaired", "suspect")), _R.left_over.is_not(None))
-"""Rows that somebody may want to look at."""
-UNREADABLE: Final = _R.left_over == "unreadable"
-"""Rows of credentials that could not be decrypted."""
-_FIELDS: Final = tuple(field.name for field in fields(PlanRow))
+_FIELDS: Final = PlanRow._fields
 """Its columns, too, and in this order."""
 _KEY: Final = ("sweep", "user", "name")
 
@@ -101,7 +95,7 @@ class Plans:
         """Write these, but leave those that are there: a plan that was cut off is made again."""
 
         def work(connection: Connection) -> None:
-            _ADDED.run(connection, map(_columns, rows))
+            _ADDED.run_lists(connection, map(_columns, rows))
 
         if rows:
             await self._database.write_in_one(work)
@@ -126,7 +120,7 @@ class Plans:
         """Write these over what is there."""
 
         def work(connection: Connection) -> None:
-            _UPDATED.run(connection, map(_parameters, rows))
+            _UPDATED.run_lists(connection, map(_columns, rows))
 
         if rows:
             await self._database.write_in_one(work)
@@ -207,44 +201,6 @@ class Plans:
 
         return await self._database.read_in_one(work)
 
-    async def left_over(self, sweep: str) -> int:
-        """How many rows were not judged."""
-        return await self._count(_R.sweep == sweep, LEFT_OVER)
-
-    async def in_state(self, sweep: str, *states: str) -> int:
-        """How many rows are in one of these states."""
-        return await self._count(_R.sweep == sweep, _R.state.in_(states))
-
-    async def totals(self, sweep: str) -> dict[str, int]:
-        """How many rows there are, by verdict."""
-        query = select(_R.verdict, func.count()).where(_R.sweep == sweep, _R.verdict.is_not(None)).group_by(_R.verdict).order_by(_R.verdict)
-
-        def work(connection: Connection) -> dict[str, int]:
-            return {str(verdict): int(count) for verdict, count in connection.execute(query)}
-
-        return await self._database.read_in_one(work)
-
-    async def rows(self, sweep: str, *conditions: ColumnElement[bool]) -> AsyncGenerator[PlanRow]:
-        """Every row (that fits), by user and name."""
-        after: tuple[str, str] | None = None
-        while True:
-            further = [] if after is None else [or_(_R.user > after[0], and_(_R.user == after[0], _R.name > after[1]))]
-            query = select(SWEEP_ROWS).where(_R.sweep == sweep, *conditions, *further).order_by(_R.user, _R.name).limit(_PAGE)
-            page = await self._select(query)
-            for row in page:
-                yield row
-            if len(page) < _PAGE:
-                return
-            after = (page[-1].user, page[-1].name)
-
-    async def _count(self, *conditions: ColumnElement[bool]) -> int:
-        query = select(func.count()).select_from(SWEEP_ROWS).where(*conditions)
-
-        def work(connection: Connection) -> int:
-            return int(connection.scalar(query) or 0)
-
-        return await self._database.read_in_one(work)
-
     async def _secrets(self, mine: ColumnElement[bool], which: ColumnElement[bool], order: Iterable[Any], limit: int) -> list[PlanRow]:
         query = select(SWEEP_ROWS).where(mine, which).order_by(*order).limit(limit)
 
@@ -263,7 +219,8 @@ class Plans:
 
 
 _PHASES: Final = {one.value: one for one in Phase}
-_FIELDS_OF: Final = attrgetter(*_FIELDS)
+_PHASE: Final = _FIELDS.index("phase")
+_HEARD: Final = _FIELDS.index("heard")
 _PRINT: Final = _FIELDS.index("fingerprint")
 _OF_USER: Final = itemgetter(_FIELDS.index("user"), _FIELDS.index("name"))
 _NAMES_IN_UPDATE: Final = {name: f"of_{name}" if name in _KEY else f"new_{name}" for name in _FIELDS}
@@ -271,8 +228,8 @@ _CHANGES: Final = tuple(name for name in _FIELDS if name not in _KEY)
 _UPDATE: Final = (
     update(SWEEP_ROWS).where(*(_R[name] == bindparam(f"of_{name}") for name in _KEY)).values({name: bindparam(f"new_{name}") for name in _CHANGES})
 )
-_UPDATED: Final = Prepared(lambda kind: _UPDATE)
-_ADDED: Final = Prepared(lambda kind: insert_of(kind, SWEEP_ROWS).on_conflict_do_nothing())
+_UPDATED: Final = Prepared(lambda kind: _UPDATE, tuple(_NAMES_IN_UPDATE[name] for name in _FIELDS))
+_ADDED: Final = Prepared(lambda kind: insert_of(kind, SWEEP_ROWS).on_conflict_do_nothing(), _FIELDS)
 
 
 def _of(share: Share) -> tuple[ColumnElement[bool], ...]:
@@ -280,19 +237,13 @@ def _of(share: Share) -> tuple[ColumnElement[bool], ...]:
     return () if parts == 1 else (_R.place % parts == part,)
 
 
-def _columns(row: PlanRow) -> dict[str, Any]:
-    values = dict(zip(_FIELDS, _FIELDS_OF(row), strict=True))
-    values["phase"] = row.phase.value
-    values["heard"] = None if row.heard is None else [dict(word) for word in row.heard]
-    return values
+def _columns(row: PlanRow) -> list[Any]:
+    columns = list(row)
+    columns[_PHASE] = row.phase.value
+    columns[_HEARD] = None if row.heard is None else [dict(word) for word in row.heard]
+    return columns
 
 
-def _parameters(row: PlanRow) -> dict[str, Any]:
-    values = _columns(row)
-    return {_NAMES_IN_UPDATE[name]: value for name, value in values.items()}
-
-
-def _row(row: Sequence[Any]) -> PlanRow:
-    values = dict(zip(_FIELDS, row, strict=True))
-    values["phase"] = _PHASES[values["phase"]]
-    return PlanRow(**values)
+def _row(row: list[Any]) -> PlanRow:
+    row[_PHASE] = _PHASES[row[_PHASE]]
+    return PlanRow._make(row)

@@ -23,7 +23,6 @@ from validator.ledger.plans import Phase
 from validator.ledger.sweeps import Filters, SweepRow
 from validator.probe import Probe
 from validator.probe.reach import settings_of
-from validator.status import State
 from validator.stores.base import CredentialStore
 from validator.sweep.base import LaneReport, Report, Told, logged
 from validator.sweep.base.book import Book, Superseded
@@ -200,14 +199,11 @@ class Sweep:
             await self.ledger.sweeps.stop(sweep, now=self.probe.now())
         else:
             report.notices = await self.teller.tell(sweep.id)
-        report.totals = await self.ledger.plans.totals(sweep.id)
-        report.left_over, report.bad = await self.ledger.plans.left_over(sweep.id), await self.ledger.plans.in_state(sweep.id, *_BAD)
+        summary = await self.ledger.reports.summary(sweep.id)
+        report.totals, report.left_over, report.bad = summary.totals, summary.left_over, summary.bad
         report.finished_at = self.probe.now()
         logged.ended(report)
         if not report.stopped:
             told = {name: getattr(report.notices, name) for name in ("sent", "maybe_sent", "failed", "undeliverable")}
             await self.ledger.sweeps.finish(sweep, now=report.finished_at, notices=told)
             await trim(self.ledger, sweep, report.finished_at, self.probe.settings.sweep.keep_days)
-
-
-_BAD: Final = (State.DEAD, State.IMPAIRED)

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from validator.ledger import Ledger
-from validator.ledger.plans import UNREADABLE
+from validator.ledger.reports import UNREADABLE
 from validator.ledger.sweeps import SweepRow
 from validator.stores.base import CredentialStore
 from validator.sweep.base.book import SHOWN, Book
@@ -39,7 +39,7 @@ async def alert_of_book(teller: Teller, book: Book, now: datetime) -> None:
 
 async def alert_of_rows(teller: Teller, ledger: Ledger, store: CredentialStore, sweep: SweepRow) -> None:
     """Rows of the whole sweep that could not be read."""
-    async with aclosing(ledger.plans.rows(sweep.id, UNREADABLE)) as rows:
+    async with aclosing(ledger.reports.rows(sweep.id, UNREADABLE)) as rows:
         unreadable = [f"{row.user} {row.name}" async for row in rows]
     perhaps = "." if store.read_only else "; is this the right master key?"
     for subject in unreadable[:SHOWN]:

@@ -106,7 +106,7 @@ def _unreadable(sweep: str, one: Outline, status: StatusRow | None) -> PlanRow:
     """It is left over, and hides nobody."""
     said = {"verdict": Outcome.UNKNOWN.value, "reason": Reason.UNREADABLE.value, "level": None, "left_over": Reason.UNREADABLE.value}
     row = _row(sweep, one, Fingerprint(""), status)
-    return replace(row, place=place_of(sweep, one.row, FORMER), phase=Phase.DONE, **said)  # type: ignore[arg-type]  # four texts or None
+    return row._replace(place=place_of(sweep, one.row, FORMER), phase=Phase.DONE, **said)  # type: ignore[arg-type]  # four texts or None
 
 
 async def _to_be_released(probe: Probe, rows: Sequence[PlanRow]) -> list[PlanRow]:

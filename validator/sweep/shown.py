@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from validator.credential import Host
 from validator.ledger import Ledger
-from validator.ledger.plans import LEFT_OVER, PlanRow
-from validator.status import State
+from validator.ledger.reports import LEFT_OVER, Found
 from validator.sweep.base import LaneReport, Report
 from validator.telling import Counts
 from validator.verdict import Reason
@@ -26,10 +25,10 @@ async def pieces(ledger: Ledger, report: Report) -> AsyncIterator[str]:
         "registries": [lane_json(lane) for lane in sorted(report.lanes, key=lambda lane: lane.registry)],
     }
     yield json.dumps(head)[:-1] + ', "credentials": ['
-    async for text in _listed(ledger.plans.rows(report.sweep), row_json):
+    async for text in _listed(ledger.reports.rows(report.sweep), row_json):
         yield text
     yield '], "left_over": ['
-    async for text in _listed(ledger.plans.rows(report.sweep, LEFT_OVER), lambda row: left_json(row, report)):
+    async for text in _listed(ledger.reports.rows(report.sweep, LEFT_OVER), lambda row: left_json(row, report)):
         yield text
     counts = {name: getattr(report.notices, name) for name in ("sent", "maybe_sent", "failed", "undeliverable")}
     yield f'], "notices": {json.dumps(counts)}}}'
@@ -52,9 +51,10 @@ async def kept_report(ledger: Ledger, name: str) -> Report | None:
         lane.go_on_from(row)
         lanes.append(lane)
     counts = Counts(**{key: int(value) for key, value in (sweep.notices or {}).items()})
+    found = await ledger.reports.summary(name)
     return Report(
-        name, sweep.started_at, sweep.finished_at, lanes, totals=await ledger.plans.totals(name), left_over=await ledger.plans.left_over(name),
-        bad=await ledger.plans.in_state(name, State.DEAD, State.IMPAIRED), notices=counts, stopped=sweep.stopped_at is not None,
+        name, sweep.started_at, sweep.finished_at, lanes, totals=found.totals, left_over=found.left_over, bad=found.bad, notices=counts,
+        stopped=sweep.stopped_at is not None,
     )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def lane_json(lane: LaneReport) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def row_json(row: PlanRow) -> dict[str, Any]:
+def row_json(row: Found) -> dict[str, Any]:
     """One of `credentials`."""
     return {
         "user": row.user, "name": row.name, "registry": row.host, "verdict": row.verdict, "reason": row.reason, "level": row.level,
@@ -74,7 +74,7 @@ def row_json(row: PlanRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def left_json(row: PlanRow, report: Report) -> dict[str, Any]:
+def left_json(row: Found, report: Report) -> dict[str, Any]:
     """One of `left_over`; what was never reached was stopped before, or ended by a fault of ours."""
     return {"user": row.user, "name": row.name, "reason": row.left_over or (Reason.DEADLINE if report.stopped else Reason.PROTOCOL).value}
 
@@ -82,7 +82,7 @@ def left_json(row: PlanRow, report: Report) -> dict[str, Any]:
 _AT_ONCE: Final = 500
 
 
-async def _listed(rows: AsyncIterator[PlanRow], shown: Callable[[PlanRow], dict[str, Any]]) -> AsyncIterator[str]:
+async def _listed(rows: AsyncIterator[Found], shown: Callable[[Found], dict[str, Any]]) -> AsyncIterator[str]:
     some, before = list[dict[str, Any]](), ""
     async for row in rows:
         some.append(shown(row))
@@ -94,4 +94,4 @@ async def _listed(rows: AsyncIterator[PlanRow], shown: Callable[[PlanRow], dict[
 
 
 def _instant(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+    return None if at is None else f"{at.astimezone(UTC).isoformat(timespec='seconds')[:19]}Z"

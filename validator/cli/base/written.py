@@ -16,7 +16,7 @@ from validator.cli.base.rows import columns
 from validator.cli.base.running import pour, say
 from validator.credential import Host
 from validator.errors import StoreLost, UsageError
-from validator.ledger.plans import LEFT_OVER, NOTABLE, PlanRow
+from validator.ledger.reports import LEFT_OVER, NOTABLE, Found
 from validator.probe.reach import provider_of
 from validator.protocol.base import shown_text
 from validator.reporting import Finding, Result, junit, sarif
@@ -47,7 +47,7 @@ def may_write(output: Path | None) -> None:
 async def write_report(app: App, report: Report, format_: ReportFormat, output: Path | None) -> None:
     """The report, whole or not at all. Raises StoreError, StoreLost."""
     perhaps = "." if app.opened.store.read_only else "; is this the master key it was sealed under?"
-    async with aclosing(app.opened.ledger.plans.rows(report.sweep, LEFT_OVER)) as rows:
+    async with aclosing(app.opened.ledger.reports.rows(report.sweep, LEFT_OVER)) as rows:
         async for row in rows:
             if row.left_over == "unreadable":
                 who = f"{shown_text(row.name)} of {shown_text(row.user)}"
@@ -103,13 +103,13 @@ async def _texts(app: App, report: Report, format_: ReportFormat) -> AsyncIterat
 async def _findings(app: App, report: Report, *conditions: Any) -> list[Finding]:
     """Each credential as a build system reads it: what is dead or impaired failed, what could not be told is skipped."""
     found: list[Finding] = []
-    async with aclosing(app.opened.ledger.plans.rows(report.sweep, *conditions)) as rows:
+    async with aclosing(app.opened.ledger.reports.rows(report.sweep, *conditions)) as rows:
         async for row in rows:
             found.append(_finding(app, row))
     return found
 
 
-def _finding(app: App, row: PlanRow) -> Finding:
+def _finding(app: App, row: Found) -> Finding:
     bad, told = row.state in _BAD, row.verdict is not None and row.verdict not in ("unknown", "unprovable") and row.left_over is None
     reason = Reason(row.reason) if row.reason is not None else None
     provider = provider_of(app.settings, Host(row.host), None)
@@ -122,10 +122,10 @@ def _finding(app: App, row: PlanRow) -> Finding:
 
 async def _text(app: App, report: Report) -> str:
     """For people: a table of what there is to see, then the lanes, and what was left over."""
-    plans = app.opened.ledger.plans
+    reports = app.opened.ledger.reports
     count = sum(lane.credentials for lane in report.lanes)
     lines, hidden = [["user", "name", "registry", "verdict", "state", "transition"]], 0
-    async with aclosing(plans.rows(report.sweep, *([] if count <= ALL else [NOTABLE]))) as rows:
+    async with aclosing(reports.rows(report.sweep, *([] if count <= ALL else [NOTABLE]))) as rows:
         async for row in rows:
             if len(lines) <= MOST:
                 lines.append([shown_text(row.user), shown_text(row.name), row.host, _said(row), row.state, row.transition])
@@ -137,7 +137,7 @@ async def _text(app: App, report: Report) -> str:
     for lane in map(lane_json, sorted(report.lanes, key=lambda lane: lane.registry)):
         counts = f"{lane['credentials']} credentials, {lane['requests']} requests, {lane['refused_logins']} refused logins"
         told.append(f"{lane['registry']}: {counts}{', QUARANTINED' if lane['quarantined'] else ''}")
-    async with aclosing(plans.rows(report.sweep, LEFT_OVER)) as rows:
+    async with aclosing(reports.rows(report.sweep, LEFT_OVER)) as rows:
         left = [left_json(row, report) async for row in rows]
     told += [f"left over: {shown_text(one['user'])} {shown_text(one['name'])} ({one['reason']})" for one in left[:MOST]]
     told += [f"… and {len(left) - MOST} more left over"] if len(left) > MOST else []
@@ -147,5 +147,5 @@ async def _text(app: App, report: Report) -> str:
     return "\n".join(told)
 
 
-def _said(row: PlanRow) -> str:
+def _said(row: Found) -> str:
     return f"{row.verdict} ({row.reason})" if row.verdict else "-"

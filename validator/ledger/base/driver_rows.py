@@ -6,8 +6,9 @@ about what is there alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import JSON, Column, Connection, Dialect, Executable, Insert, Select, Table
@@ -21,25 +22,40 @@ Columns = tuple[Column[Any], ...]
 
 @dataclass(slots=True, eq=False)
 class Prepared:
-    """A statement that writes; `build` makes it for a kind of database ("sqlite", "postgresql"), once."""
+    """A statement that writes; `build` makes it for a kind of database ("sqlite", "postgresql"), once.
+
+    `names`: what the values of a row are that comes as a list; () where rows come by name.
+    """
 
     build: Callable[[str], Executable]
+    names: tuple[str, ...] = ()
     _made: dict[str, _Compiled] = field(default_factory=dict)
 
     def run(self, connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
         """Execute it once for each row, which holds every parameter by its name. Raises what SQLAlchemy raises."""
-        dialect = connection.dialect
+        made = self._compiled(connection.dialect)
+        _execute(connection, made.text, list(map(made.values, rows)))
+
+    def run_lists(self, connection: Connection, rows: Iterable[Sequence[Any]]) -> None:
+        """The same of rows that hold every parameter in the order of `names`."""
+        made = self._compiled(connection.dialect)
+        _execute(connection, made.text, list(map(made.of_list, rows)))
+
+    def _compiled(self, dialect: Dialect) -> _Compiled:
         if dialect.name not in self._made:
-            self._made[dialect.name] = _Compiled(self.build(dialect.name), dialect)
-        made = self._made[dialect.name]
-        if values := list(map(made.values, rows)):
-            connection.exec_driver_sql(made.text, values)
+            self._made[dialect.name] = _Compiled(self.build(dialect.name), dialect, self.names)
+        return self._made[dialect.name]
+
+
+def _execute(connection: Connection, text: str, values: list[Any]) -> None:
+    if values:
+        connection.exec_driver_sql(text, values)
 
 
 class _Compiled:
     """Its text, and which value stands where."""
 
-    def __init__(self, statement: Executable, dialect: Dialect) -> None:
+    def __init__(self, statement: Executable, dialect: Dialect, names: Sequence[str]) -> None:
         compiled = statement.compile(dialect=dialect, column_keys=_named(statement))  # type: ignore[attr-defined]  # every statement that is executed has it
         assert isinstance(compiled, SQLCompiler)
         self.text = compiled.string
@@ -47,12 +63,20 @@ class _Compiled:
         self._by_place = compiled.positional
         self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
         types = [compiled.binds[name].type for name in self._names]
+        self._in_order: Final = itemgetter(*[names.index(name) for name in self._names]) if names else None
         self._converts: Final = _placed(_short_write(one, dialect, one.dialect_impl(dialect).bind_processor(dialect)) for one in types)
 
     def values(self, row: Mapping[str, Any]) -> Any:
         """As the driver takes them."""
         fixed = self._fixed
-        values = [row[name] if name in row else fixed[name] for name in self._names]
+        return self._converted([row[name] if name in row else fixed[name] for name in self._names])
+
+    def of_list(self, row: Sequence[Any]) -> Any:
+        """The same of a row in the order of `names`."""
+        assert self._in_order is not None
+        return self._converted(list(self._in_order(row)))
+
+    def _converted(self, values: list[Any]) -> Any:
         for place, convert in self._converts:
             if values[place] is not None:
                 values[place] = convert(values[place])

@@ -222,12 +222,12 @@ class Book:
         if found is None:
             made.gone.append(plan)
             return False
-        fresh = replace(plan, row=found.row, path=found.scope.path, image=found.proof, due_at=None, heard=None, state=State.NEVER_CHECKED.value)
+        fresh = plan._replace(row=found.row, path=found.scope.path, image=found.proof, due_at=None, heard=None, state=State.NEVER_CHECKED.value)
         if plan.anew or found.scope.host != shared.host:
-            made.rows.append(replace(fresh, phase=Phase.DONE, verdict="unknown", reason=Reason.ROTATED.value, left_over=Reason.ROTATED.value))
+            made.rows.append(fresh._replace(phase=Phase.DONE, verdict="unknown", reason=Reason.ROTATED.value, left_over=Reason.ROTATED.value))
         else:
             place = place_of(self.sweep.id, found.row, 1)
-            made.rows.append(replace(fresh, fingerprint=Fingerprint(""), place=place, phase=Phase.WAITING, anew=True))
+            made.rows.append(fresh._replace(fingerprint=Fingerprint(""), place=place, phase=Phase.WAITING, anew=True))
         return False
 
     def _advance(self, entry: Entry, member: Member, known: dict[StatusKey, StatusRow], made: _Written) -> None:
@@ -251,8 +251,8 @@ class Book:
         known[member.key] = row_of(member.key, member.plan.name, before, last.evidence)
         made.statuses.append(known[member.key])
         made.standings.append((member, before))
-        made.rows.append(replace(
-            member.plan, phase=entry.phase, due_at=entry.due_at, heard=_kept(entry), verdict=said.outcome.value, reason=said.reason.value,
+        made.rows.append(member.plan._replace(
+            phase=entry.phase, due_at=entry.due_at, heard=_kept(entry), verdict=said.outcome.value, reason=said.reason.value,
             level=said.level.value if said.level is not None else None, state=before.state.value, transition=happened, checked_at=last.at,
             left_over=entry.left.value if entry.left is not None else None,
         ))  # fmt: skip
@@ -265,12 +265,12 @@ def _kept(entry: Entry) -> list[dict[str, Any]] | None:
 def _row(entry: Entry, member: Member) -> PlanRow:
     """The member's row without a new word: its last verdict, or why there is none."""
     standing = member.standing
-    row = replace(
-        member.plan, phase=entry.phase, due_at=entry.due_at, heard=_kept(entry),
+    row = member.plan._replace(
+        phase=entry.phase, due_at=entry.due_at, heard=_kept(entry),
         verdict=standing.outcome.value if standing.outcome is not None else None,
         reason=standing.reason.value if standing.reason is not None else None,
         level=standing.level.value if standing.level is not None else None, state=standing.state.value, checked_at=standing.checked_at,
     )  # fmt: skip
     if entry.left is None:
         return row
-    return replace(row, verdict="unknown", reason=entry.left.value, level=None, checked_at=entry.at, left_over=entry.left.value)
+    return row._replace(verdict="unknown", reason=entry.left.value, level=None, checked_at=entry.at, left_over=entry.left.value)

@@ -7,7 +7,7 @@ whose failure budget is spent rests until a place is free.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -201,7 +201,7 @@ class Queue:
 
     async def name(self, shared: Shared, fingerprint: Fingerprint) -> None:
         """The only member's secret has been read: now it is known which it is."""
-        plan = replace(shared.members[0].plan, fingerprint=fingerprint)
+        plan = shared.members[0].plan._replace(fingerprint=fingerprint)
         [named] = await self._shared([plan])
         shared.fingerprint, shared.members, shared.formerly = fingerprint, named.members, named.formerly
         shared.image, shared.of_all, shared.proven_at = named.image, named.of_all, named.proven_at
