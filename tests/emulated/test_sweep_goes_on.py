@@ -150,6 +150,16 @@ async def test_a_witness_who_is_refused_speaks_for_all_and_is_asked_once(night, 
         assert sum(logins(after).values()) == 1
 
 
+async def test_who_was_accepted_before_the_first_refusal_shows_no_health_after_it(night):
+    await keep_many(night, 2, ())
+    await night.sweep()
+    night.world.logins["s0"] = night.world.logins["s1"] = [200, 401]
+    found = await night.sweep(after_h=24)
+    assert sorted(row.plan.state for row in found.values()) == ["alive", "suspect"], "whoever is asked first is accepted, and then nobody"
+    assert sorted(logins(night).values()) == [2, 2], "the suspect once more, and before it the witness"
+    assert not night.happened
+
+
 async def test_what_is_a_day_old_is_not_gone_on_with(night, tmp_path):
     await keep_many(night, 3, ())
     await killed_at(night, tmp_path / "after", 2)

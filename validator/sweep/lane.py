@@ -268,7 +268,7 @@ class Lane:
     async def _is_well(self, shared: Shared) -> bool:
         """Health between two refusals: another secret, or the canary; where there is neither, an anonymous answer as usual."""
         since, seen = shared.first_refused_at(), self._witnessed_at
-        if since is not None and seen is not None and seen > since and self._witness and self._witness[0].fingerprint != shared.fingerprint:
+        if since is not None and seen is not None and seen > since:
             return True
         beside = await self.probe.ledger.facts.accepted_beside(shared.host, shared.fingerprint)
         if since is not None and beside is not None and beside > since:
