@@ -302,3 +302,16 @@ async def test_only_a_quarantined_lane_can_be_released(night):
     with pytest.raises(UsageError, match="not in quarantine"):
         await night.job().run(registry=HOST, release=True)
     assert night.world.seen == []
+
+
+async def test_a_page_of_the_plan_that_is_lost_while_the_sweep_is_stopped_is_not_kept_quiet(night, monkeypatch):
+    await keep_many(night, 3, ())
+    job = night.job()
+
+    async def lost(rows: object) -> None:
+        raise StoreLost("the database is gone")
+
+    monkeypatch.setattr(night.opened.ledger.plans, "add", lost)
+    job.stop()
+    with pytest.raises(StoreLost, match="the database is gone"):
+        await job.run()
