@@ -138,3 +138,7 @@ class NameServerFailed(OSError):
 
 class ConnectionLost(aiohttp.ClientConnectionError):
     """The connection died under the request. Not one of the two classes after which aiohttp sends a GET or HEAD again."""
+
+
+class ConnectionStale(aiohttp.ClientConnectionError):
+    """Something came over a kept connection that nobody had asked for: nothing was written, and another is to be taken."""

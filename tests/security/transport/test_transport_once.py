@@ -6,8 +6,9 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import trustme
 
-from tests.security.transport.wire import OK, Connection, Open, Serve, answering, asking, outcome
+from tests.security.transport.wire import OK, Connection, Open, Serve, answering, asking, outcome, server_context
 from validator.errors import Bug
 from validator.evidence import Failure
 from validator.registry.base import Answer, NetworkFault
@@ -62,6 +63,55 @@ async def test_a_connection_is_kept_for_the_next_request(transport: AiohttpTrans
         await transport.send(asking(f"http://127.0.0.1:{wire.port}/v2/"))
 
     assert (wire.connections, len(wire.requests)) == (1, 3)
+
+
+UNASKED = {
+    "an answer": b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}",
+    "the head of one": b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n",
+    "a 408 of an idle connection": b"HTTP/1.1 408 Request Time-out\r\nConnection: close\r\n\r\n",
+    "a body that its HEAD leaves out": b'{"errors":[]}',
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("unasked", UNASKED.values(), ids=UNASKED)
+async def test_what_came_before_a_request_is_not_its_answer(transport: AiohttpTransport, serve: Serve, method: str, unasked: bytes):
+    """Else every later request on the connection gets the answer of the one before: a dead key the yes to another."""
+    said = asyncio.Event()
+
+    async def talking(connection: Connection) -> None:
+        while await connection.request():
+            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            await asyncio.sleep(0.02)  # the answer is read and its connection put by
+            await connection.send(unasked)
+            said.set()
+
+    wire = await serve(talking)
+    url = f"http://127.0.0.1:{wire.port}/v2/"
+    for number in range(1, 4):
+        answer = await outcome(transport, asking(url, method, secret="Basic eA=="))
+        assert isinstance(answer, Answer)
+        assert (answer.status, wire.connections, len(wire.requests)) == (200, number, number)
+        await asyncio.wait_for(said.wait(), 2)
+        said.clear()
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("greeting", [b"220 mail.test ESMTP\r\n", UNASKED["a 408 of an idle connection"]], ids=["another protocol", "an answer"])
+async def test_a_server_that_speaks_first_is_dialled_once(
+    opened: Open, serve: Serve, greeting: bytes, authority: trustme.CA, ca_file: Path
+):  # fmt: skip
+    async def greeting_first(connection: Connection) -> None:
+        await connection.send(greeting)
+        await connection.request()
+        await connection.request()
+
+    wire = await serve(greeting_first, tls=server_context(authority.issue_cert("127.0.0.1")))
+
+    said = await outcome(await opened(), asking(f"https://127.0.0.1:{wire.port}/v2/", ca_file=ca_file, total_s=0.5))
+
+    assert isinstance(said, NetworkFault) or said.status == 408
+    assert wire.connections == 1
 
 
 async def test_a_cookie_is_never_sent_back(transport: AiohttpTransport, serve: Serve):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,7 +21,7 @@ from aiohttp.connector import Connection
 from validator import __version__
 from validator.errors import Bug
 from validator.evidence import Failure
-from validator.registry.base import FORM, Answer, ConnectionLost, Network, NetworkFault, ProxyRoute, Request
+from validator.registry.base import FORM, Answer, ConnectionLost, ConnectionStale, Network, NetworkFault, ProxyRoute, Request
 from validator.registry.transport.addresses import (
     DIAL,
     Dial,
@@ -58,10 +59,14 @@ class MarkedRequest(aiohttp.ClientRequest):
     """Says when a connection is there and the request is about to be written: from then on it may have left.
 
     A tunnel's CONNECT is none of these. aiohttp's trace hooks could tell the same at 10 us a request, a tenth of it.
+    aiohttp would take what came over a kept connection meanwhile for the answer, and each answer for that to the next request.
     """
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
-        if (dial := DIAL.get()) is not None:
+        dial = DIAL.get()
+        if conn.protocol is not None and conn.protocol.should_close and (dial is None or not dial.dialling):
+            raise ConnectionStale("something came unasked before the request")
+        if dial is not None:
             dial.connected = True
             if dial.dialling or dial.first_byte_s is not None:
                 dial.wait(dial.first_byte_s)
@@ -186,18 +191,25 @@ def _proxy_headers(proxy: ProxyRoute) -> dict[str, str]:
     return {} if proxy.authorization is None else {"Proxy-Authorization": proxy.authorization.get_secret_value()}
 
 
+async def _answered(session: aiohttp.ClientSession, request: Request, context: ssl.SSLContext) -> aiohttp.ClientResponse:
+    """The head of the answer. A stale connection is closed by aiohttp, so that the next try gets another; a new one is never stale."""
+    proxy, headers = request.route.proxy, _headers(request)
+    while True:
+        with suppress(ConnectionStale):
+            return await session.request(
+                request.method,
+                request.url,
+                headers=headers,
+                data=None if request.form is None else request.form.get_secret_value().encode(),
+                allow_redirects=False,
+                ssl=context,
+                proxy=None if proxy is None else proxy.url,
+                proxy_headers=None if proxy is None or request.url.scheme == "http" else _proxy_headers(proxy),
+            )
+
+
 async def _exchange(session: aiohttp.ClientSession, request: Request, context: ssl.SSLContext, dial: Dial, started: float) -> Answer:
-    proxy = request.route.proxy
-    response = await session.request(
-        request.method,
-        request.url,
-        headers=_headers(request),
-        data=None if request.form is None else request.form.get_secret_value().encode(),
-        allow_redirects=False,
-        ssl=context,
-        proxy=None if proxy is None else proxy.url,
-        proxy_headers=None if proxy is None or request.url.scheme == "http" else _proxy_headers(proxy),
-    )
+    response = await _answered(session, request, context)
     try:
         dial.status = response.status
         if dial.first_byte_s is not None and not response.content.is_eof():
