@@ -38,6 +38,8 @@ def full(now: datetime) -> StatusRow:
         ever_valid=True,
         told=("expiring_14", "expiring_7"),
         next_due_at=now + timedelta(days=1),
+        unknown_since=now + timedelta(days=2),
+        evidence=({"step": "login", "status": 401},),
     )
 
 
@@ -89,6 +91,13 @@ async def test_rows_are_found_by_user_and_by_secret(ledger):
     assert {row.key for row in await ledger.statuses.all()} == set(keys)
     assert {row.key for row in await ledger.statuses.all("bob")} == {keys[1], keys[3]}
     assert {row.key for row in await ledger.statuses.by_fingerprint(KEY.fingerprint)} == set(keys[:3])
+
+
+async def test_a_secrets_rows_are_whole_but_for_their_evidence(ledger, now):
+    row = full(now)
+    await ledger.statuses.put(row)
+    assert await ledger.statuses.by_fingerprint(KEY.fingerprint) == (replace(row, evidence=None),)
+    assert await ledger.statuses.get(KEY) == row
 
 
 async def test_forgetting_takes_one_users_one_scope(ledger):

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, select
 from validator.credential import RegistryScope
 from validator.ledger.base.behind import Change, Statement, Write
 from validator.ledger.base.database import Database
-from validator.ledger.base.driver_rows import rows_of
+from validator.ledger.base.driver_rows import Columns, rows_of
 from validator.ledger.base.tables import STATUSES, inserted
 from validator.sealing import Fingerprint
 from validator.status import Standing, State
@@ -24,6 +24,7 @@ from validator.verdict import Hint, Level, Outcome, Reason
 
 _S = STATUSES.c
 _ALL: Final = tuple(STATUSES.c)
+_NO_EVIDENCE: Final = tuple(column for column in _ALL if column.name != "evidence")
 _AT_ONCE = 500
 """Fingerprints of one look-up: older SQLite takes 999 parameters."""
 
@@ -209,10 +210,10 @@ class Statuses:
         return await self._select(*([] if user is None else [_S.user == user]))
 
     async def by_fingerprint(self, *fingerprints: Fingerprint) -> tuple[StatusRow, ...]:
-        """Every row of these secrets, of all users and scopes."""
+        """Every row of these secrets, of all users and scopes, without its evidence: that is most of a row, and a sweep reads each twice."""
         found: list[StatusRow] = []
         for start in range(0, len(fingerprints), _AT_ONCE):
-            found += await self._select(_S.fingerprint.in_(fingerprints[start : start + _AT_ONCE]))
+            found += await self._select(_S.fingerprint.in_(fingerprints[start : start + _AT_ONCE]), columns=_NO_EVIDENCE)
         return tuple(found)
 
     async def between(self, first: str, last: str) -> tuple[StatusRow, ...]:
@@ -233,10 +234,10 @@ class Statuses:
 
         return await self._database.write_in_one(work, STATUSES)
 
-    async def _select(self, *conditions: ColumnElement[bool]) -> tuple[StatusRow, ...]:
-        query = select(STATUSES).where(*conditions).order_by(_S.user, _S.name, _S.host, _S.path, _S.checked_at)
+    async def _select(self, *conditions: ColumnElement[bool], columns: Columns = _ALL) -> tuple[StatusRow, ...]:
+        query = select(*columns).where(*conditions).order_by(_S.user, _S.name, _S.host, _S.path, _S.checked_at)
 
-        return tuple(map(_row, await self._database.read_in_one(lambda connection: rows_of(connection, _ALL, query), STATUSES)))
+        return tuple(map(_row, await self._database.read_in_one(lambda connection: rows_of(connection, columns, query), STATUSES)))
 
 
 def _is(key: StatusKey) -> ColumnElement[bool]:
@@ -262,10 +263,10 @@ def _key_columns(key: StatusKey) -> dict[str, Any]:
 
 
 def _row(row: Sequence[Any]) -> StatusRow:
-    """Of its values in the table's order, which is that of `StatusRow`."""
+    """Of its values in the table's order, which is that of `StatusRow`; its evidence, the last, may be left out."""
     user, host, path, fingerprint, row_hash, *others = row
-    values = dict(zip(_OTHERS, others, strict=True))
+    values = dict(zip(_OTHERS, others, strict=False))
     for name in _LISTS:
         values[name] = tuple(values[name])
-    values["evidence"] = None if values["evidence"] is None else tuple(values["evidence"])
+    values["evidence"] = tuple(values["evidence"]) if values.get("evidence") is not None else None
     return StatusRow(key=StatusKey(user, RegistryScope(host, path), fingerprint, row_hash), **values)
