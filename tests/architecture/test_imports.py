@@ -100,7 +100,7 @@ def misplaced(path: Path, source: str) -> list[str]:
 
 
 WITHIN = {
-    "verdict": ["base", "words", "reading", "traits", "controls", "findings", "image", "table"],
+    "verdict": ["base", "words", "phrases", "reading", "traits", "controls", "findings", "image", "table"],
     "providers": ["base", "plan", "login_questions", "image_questions", "questions"],
     "registry": ["base", "reach", "client", "slots", "turns", "pace"],
     "api": ["registries", "sweeps", "pages"],

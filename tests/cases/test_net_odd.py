@@ -103,6 +103,9 @@ REFUSALS: Final[dict[str, Script]] = {
     "a Basic challenge": sized(b"", "HTTP/1.1 401 Unauthorized", 'WWW-Authenticate: Basic realm="x"'),
     "errors as a text": sized(b'{"errors":"unauthorized"}', "HTTP/1.1 401 Unauthorized"),
     "no errors": sized(b'{"errors":[]}', "HTTP/1.1 401 Unauthorized"),
+    "a text and a Basic challenge": sized(
+        b"Auth failed.\n", "HTTP/1.1 401 Unauthorized", "Content-Type: text/plain", 'WWW-Authenticate: Basic realm="x"'
+    ),
     "null": sized(b'{"errors":null}', "HTTP/1.1 401 Unauthorized"),
 }
 
@@ -118,6 +121,9 @@ DOUBTS: Final[dict[str, tuple[Script, str]]] = {
     "401, a text": (sized(b"Auth failed.", "HTTP/1.1 401 Unauthorized", "Content-Type: text/plain"), "unknown (ambiguous_refusal)"),
     "401, a list": (sized(b"[]", "HTTP/1.1 401 Unauthorized"), "unknown (ambiguous_refusal)"),
     "401, a page": (sized(b"<html>no</html>", "HTTP/1.1 401 Unauthorized"), "unknown (waf_block)"),
+    "401, an account that is locked": (refused(message="Too many failed attempts: your account is temporarily locked"), "unknown (account_locked)"),
+    "401, for now": (refused(message="Too many failed attempts"), "unknown (throttled)"),
+    "401, it is ill": (refused(code="UNAVAILABLE"), "unknown (server_error)"),
     "403, empty": (sized(b"", "HTTP/1.1 403 Forbidden"), "unknown (ambiguous_refusal)"),
     "200, a text": (sized(b"OK"), "unknown (protocol)"),
     "200, empty": (sized(b""), "unknown (protocol)"),

@@ -15,6 +15,7 @@ BAD_TOKEN, WORDS = (
     ("the token has expired", "key is expired", "password has been expired", "credential was expired", "token expired", "expired access token"),
 )
 DOUBT, REFUSED, WAF, PROTOCOL = "unknown (ambiguous_refusal)", "refused (refused)", "unknown (waf_block)", "unknown (protocol)"
+ILL = "unknown (server_error)"
 NO_REGISTRY, DENIED, NO_PULL = "no_registry (not_a_registry)", "denied (ambiguous_refusal)", "denied (no_pull_permission)"
 
 # step, status, body, then what it says; the numbers are the table's rows
@@ -43,6 +44,11 @@ ROWS: Final[dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]]] = {
     "35 402 without a repository": (PROTOCOL, ("L", 402, "E"), {}), "35 451 without a repository": (PROTOCOL, ("L", 451, "E"), {}),
     "35 a password's invalid_grant": (PROTOCOL, ("L", 400, "O", "invalid_grant"), {}), "an identity token's invalid_grant": ("denied", ("L", 400, "O", "invalid_grant"), {"method": "POST"}),
     "scoped, an identity token's": ("denied", ("T", 400, "O", "invalid_grant"), {"method": "POST"}), "an identity token, another 400": (PROTOCOL, ("L", 400, "O", "invalid_request"), {"method": "POST"}),
+    "9 a token server of few words": (REFUSED, ("L", 401, "text"), {"demands": "basic"}), "9 scoped": (REFUSED, ("T", 401, "text"), {"demands": "basic"}), "9 it demands a Bearer": (DOUBT, ("L", 401, "text"), {"demands": "bearer"}),
+    # a 401 or 403 whose code is about the registry, or about what was asked for
+    "2.5 ill": (ILL, ("L", 401, "E", "UNAVAILABLE"), {}), "2.5 ill, scoped": (ILL, ("T", 401, "E", "SERVICE_UNAVAILABLE"), {}), "2.5 ill 403": (ILL, ("L", 403, "E", "INTERNAL_ERROR"), {}),
+    "2.5 ill OAuth": (ILL, ("L", 401, "O", "temporarily_unavailable"), {}), "2.5 ill OAuth 403": (ILL, ("T", 403, "O", "server_error"), {}), "2.5 ill at the registry": (ILL, ("B", 401, "E", "UNAVAILABLE"), {"demands": "basic"}),
+    "2.5 the code tells nothing": (REFUSED, ("L", 401, "E", "UNKNOWN"), {}), "2.5 scope": (DOUBT, ("L", 401, "O", "insufficient_scope"), {}), "2.5 a field's": (DOUBT, ("T", 401, "", "invalid_scope"), {}),
     # the login on a Basic registry
     "36": ("accepted", ("B", 200, "J"), {}), "36 empty": ("accepted", ("B", 200, ""), {}), "36 a page with the sign": ("accepted", ("B", 200, "html"), {"registry_sign": True}),
     "36 a page": (PROTOCOL, ("B", 200, "html"), {}), "36 a token is none there": (PROTOCOL, ("B", 200, "text"), {}),
@@ -81,9 +87,16 @@ def test_an_answer_says_what_its_row_says(said: str, given: tuple[Any, ...], mor
 
 TELLS: Final = {
     "expired": ("the token has expired", "key is expired", "secret was expired", "credentials have been expired", "password has expired", "Token Expired", "an expired access token", "expired key"),
-    "revoked": ("the token has been revoked", "key was deleted", "secret is revoked", "credentials have been deleted", "token revoked by its owner"),
-    "owner_disabled": ("the user has been deactivated", "account is disabled", "Owner was suspended", "users: the account have been disabled"),
-    "refused": ("no", "expiration", "your account", "the token is unknown", "expired", "revoked", "disabled", "a token. " + "x" * 50 + " is expired"),
+    "revoked": ("access denied; the token was revoked", "the token has been revoked", "key was deleted", "secret is revoked", "credentials have been deleted", "token revoked by its owner"),
+    "owner_disabled": ("the user has been deactivated", "account is disabled", "Owner was suspended", "users: the account have been disabled", "access denied: the account has been disabled", "login failed, user bob is suspended", "Robot acme+ci owner acme is disabled"),
+    "refused": (
+        "Invalid username or password, or your token has expired", "the token is invalid or has been revoked", "the access token is expired or invalid",
+        "the token has expired, was revoked, or never was", "expired token or wrong password", "wrong credentials. If your token has expired, make a new one",
+        "the key may be one that has expired", "the user or its owner is disabled", "password login of users is disabled", "user login is disabled",
+        "basic authentication for this account is disabled", "anonymous user access was disabled", "use a token: password authentication of user bob has been disabled",
+        "log in to be given a higher rate limit", "please try again", "no account 'locked'", "the image is locked",
+        "no", "expiration", "your account", "the token is unknown", "expired", "revoked", "disabled", "a token. " + "x" * 50 + " is expired",
+    ),
 }  # fmt: skip
 
 
@@ -97,6 +110,24 @@ def test_a_refusals_own_words_tell_why(reason: str) -> None:
         assert says(answer("L", 401, "", text=text)) == REFUSED
         assert says(answer("L", 401, "J", text=text)) == DOUBT
         assert says(answer("L", 403, "E", text=text)) == DENIED
+        assert says(answer("H", 401, "E", text=text)) == NO_PULL
+
+
+NOT_NOW: Final = {
+    "account_locked": ("Your account is locked", "account locked", "user bob has been temporarily locked", "you are locked out", "the account is temporarily disabled, retry later"),
+    "throttled": ("too many failed login attempts", "Too many requests from this address", "rate limit exceeded", "authentication failed, try again later", "retry after 30 seconds"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", NOT_NOW)
+def test_a_no_to_everybody_for_now_is_none_to_the_secret(reason: str) -> None:
+    """Section 6.2 (e): whatever the status, the right secret gets the same."""
+    for text in NOT_NOW[reason]:
+        for step in "LT":
+            for status, shape in ((401, "E"), (401, "O"), (401, "text"), (403, "E"), (403, "text"), (403, "J")):
+                assert says(answer(step, status, shape, text=text)) == f"unknown ({reason})", (status, text)
+        assert says(answer("B", 401, "html", text=text, demands="basic")) == f"unknown ({reason})", text
+        assert says(answer("L", 403, "html", text=text)) == WAF
         assert says(answer("H", 401, "E", text=text)) == NO_PULL
 
 
