@@ -120,6 +120,14 @@ async def test_a_throttle_says_when_to_come_back(row: Row, world: World) -> None
     assert abs(after_s(row.holds(await world.check()).shown) - 3600) <= 5
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_when_to_come_back_stands_before_a_page_of_any_length(status: int, world: World) -> None:
+    site = await world.serve({"L+": page(status, "<html>" + "later " * 20_000, **{"Retry-After": "120"})})
+    result = await world.check()
+    assert (result.credential, site.steps) == ("unknown (body_too_large)", ["P", "L+"])
+    assert abs(after_s(result.shown) - 120) <= 2
+
+
 PAST: Final = "Tue, 15 Nov 1994 08:12:31 GMT"
 
 

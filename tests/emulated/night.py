@@ -69,6 +69,8 @@ class World:
     anonymous: list[Said] = field(default_factory=lambda: [200])
     anyone: bool = False
     """Every secret is accepted, made-up ones, too."""
+    waits: frozenset[int] = frozenset({429})
+    """Statuses of a login that come with a `Retry-After` of ten minutes."""
     seen: list[str] = field(default_factory=list)
     on: Callable[[str], Any] | None = None
 
@@ -95,7 +97,8 @@ class World:
             kind_of = ("content-type", "application/vnd.oci.image.manifest.v1+json")
             return answer(said, {}, kind_of) if said == 200 else answer(said, {"errors": [{"code": "DENIED", "message": "no"}]})
         said = taken(self.anonymous) if not kind else 200 if self.anyone else taken(self.logins.get(secret, [401]))
-        return answer(said, {"token": f"token-of-{who}"} if said == 200 else {"errors": [{"code": "UNAUTHORIZED", "message": "no"}]})
+        body = {"token": f"token-of-{who}"} if said == 200 else {"errors": [{"code": "UNAUTHORIZED", "message": "no"}]}
+        return answer(said, body, *([("retry-after", "600")] if said in self.waits else []))
 
     def count(self, what: str) -> int:
         """How many requests these words are in."""
@@ -109,7 +112,6 @@ def taken(said: list[Said]) -> Said:
 def answer(status: Said, body: object, *headers: tuple[str, str]) -> Answer:
     if isinstance(status, Failure):
         raise NetworkFault(status)
-    headers = (*headers, ("retry-after", "600")) if status == 429 else headers
     given = headers if any(name == "content-type" for name, _ in headers) else (("content-type", "application/json"), *headers)
     return Answer(status=status, headers=given, body=json.dumps(body).encode(), encoding=None, ms=1.0)
 

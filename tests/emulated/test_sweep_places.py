@@ -57,6 +57,28 @@ async def test_a_throttled_lane_sleeps_and_goes_on_and_others_do_not_wait(row, n
         assert night.world.count("login s") == 5
 
 
+async def test_a_registry_in_maintenance_is_left_alone_for_as_long_as_it_says(nights):
+    async with nights() as night:
+        for one in range(4):
+            await night.keep("ada", f"key{one}", f"s{one}", 200, registry=f"{HOST}/p{one}", username=f"n{one}")
+        await night.sweep()
+        night.clock.pass_by(24 * 3600)
+        night.world.seen.clear()
+        night.clock.slept.clear()
+        night.world.waits = frozenset({503})
+        down: list[str] = []
+
+        def go_down(line: str) -> None:
+            if line.startswith(f"{HOST} login s") and not down:
+                down.append(line.rpartition(" ")[2])
+                night.world.logins[down[0]] = [503, 200]
+
+        night.world.on = go_down
+        found = await night.told_of(await night.job().run())
+        assert sorted(said(one) for one in found.values()) == ["unknown (server_error)", *["valid (login_accepted)"] * 3]
+        assert [round(seconds) for seconds in night.clock.slept if seconds > 100] == [600], "the others are not sent into it"
+
+
 @case("SWEEP-34")
 async def test_without_room_for_a_control_nothing_is_proven_and_nothing_moves(row, nights):
     async with nights(registries={HOST: {"pace": {"refused": {3600: 4}}}}) as night:

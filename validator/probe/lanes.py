@@ -17,7 +17,7 @@ from validator.providers.plan import Ask
 from validator.registry.pace import Lane, lane_of
 from validator.registry.slots import Taken, Want, slowed
 from validator.verdict import Reason
-from validator.verdict.reading import Reading
+from validator.verdict.reading import SERVER_ERRORS, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,8 @@ async def pausing(lane: Lane, exchange: Exchange, provider: Provider, said: Read
     if exchange.status == 200 and reason is None:
         return exchange
     all_wait = exchange.status == 429 and not (reason is Reason.ACCOUNT_LOCKED and reason not in closing)  # a lock is one account's
-    told = all_wait or reason is Reason.THROTTLED or (exchange.status == 403 and exchange.step in (Step.OPINION, Step.DETAIL))
+    told = all_wait or reason is Reason.THROTTLED or exchange.status in SERVER_ERRORS
+    told = told or (exchange.status == 403 and exchange.step in (Step.OPINION, Step.DETAIL))
     asked = exchange.retry_after_s if told and exchange.retry_after_s is not None else 0.0
     closed = closing.get(reason, 0.0) if reason is not None else 0.0
     if reason is Reason.ADDRESS_BANNED:

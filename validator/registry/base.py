@@ -84,18 +84,22 @@ class Answer:
 class NetworkFault(Exception):
     """No whole answer, and why. `status` if one was seen before the fault, `ms` since the request began.
 
-    `front` is what was read of a body that is too large.
+    `front` is what was read of a body that is too large, `headers` what stood before it, as an `Answer` has them.
     `written` is False only if surely not a byte of the request left: a login that may have left is one more refusal.
-    Holds neither URL nor header; it has no cause, for aiohttp's exceptions show the request's headers.
+    Holds neither URL nor header of the request; it has no cause, for aiohttp's exceptions show the request's headers.
     """
 
-    def __init__(self, failure: Failure, *, status: int | None = None, ms: float = 0.0, written: bool | None = None, front: bytes = b"") -> None:
+    def __init__(
+        self, failure: Failure, *, status: int | None = None, ms: float = 0.0, written: bool | None = None, front: bytes = b"",
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:  # fmt: skip
         super().__init__(failure.value)
         self.failure = failure
         self.status = status
         self.ms = ms
         self.written = written
         self.front = front
+        self.headers = headers
 
 
 class Transport(Protocol):

@@ -97,7 +97,8 @@ class RegistryClient:
         try:
             answer = await self.transport.send(request)
         except NetworkFault as fault:
-            failed = seen(failure=fault.failure, status=fault.status, ms=fault.ms, unsent=fault.written is False)
+            later = asked_to_wait_s(fault.status, fault.headers, self.clock()) if fault.status is not None else None
+            failed = seen(failure=fault.failure, status=fault.status, ms=fault.ms, unsent=fault.written is False, retry_after_s=later)
             return self._cut(ask, fault, failed) if fault.failure is Failure.BODY_TOO_LARGE else failed
         now = self.clock()
         seen = partial(

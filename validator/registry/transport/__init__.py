@@ -221,7 +221,7 @@ async def _exchange(session: aiohttp.ClientSession, request: Request, context: s
         encoding = encoding_of(headers)
         if not whole:
             failure = Failure.BODY_TOO_LARGE if encoding is None else Failure.PROTOCOL  # against our wish, and a bomb perhaps
-            raise NetworkFault(failure, status=response.status, ms=_since(started), written=True, front=body)
+            raise NetworkFault(failure, status=response.status, ms=_since(started), written=True, front=body, headers=headers)
     except BaseException:
         if response.connection is not None and response.connection.transport is not None:
             response.connection.transport.abort()  # not drained, not kept, and no last word of TLS waited for
