@@ -9,11 +9,12 @@ password that somebody logs after its probe has ended has no shape to be known b
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final, TextIO
+from typing import Final, TextIO, cast
 
 import structlog
 from pydantic import SecretStr
@@ -172,6 +173,32 @@ class Redactor:
         return mask(text, self._shapes).encode("utf-8", "backslashreplace").decode().translate(_CONTROL)
 
 
+class Unfailing(io.TextIOBase):
+    """`stream` for a log: a reader that went away, a full disk or a stream that never was (None) loses lines, and ends nothing."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Written, if it can be."""
+        self._tried("write", text)
+        return len(text)
+
+    def flush(self) -> None:
+        """What was written is on its way, if it can be."""
+        self._tried("flush")
+
+    def isatty(self) -> bool:
+        """True for a terminal."""
+        return self._stream is not None and self._stream.isatty()
+
+    def _tried(self, what: str, *arguments: str) -> None:
+        try:
+            getattr(self._stream, what, lambda *_: None)(*arguments)
+        except (OSError, ValueError):  # ValueError: it is closed
+            return
+
+
 def _is_secret_key(key: str) -> bool:
     name = key.lower().replace("-", "_")
     return name in _SECRET_KEYS or name.endswith(_SECRET_ENDINGS)
@@ -190,7 +217,7 @@ def configure_logging(level: str, *, stream: TextIO | None = None, json: bool = 
     for another level. May be called again; loggers that are bound already follow.
     """
     number = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[level.lower()]
-    out = stream if stream is not None else sys.stderr
+    out = cast(TextIO, Unfailing(stream if stream is not None else sys.stderr))
     tracebacks: Processor
     renderer: Processor
     if json:

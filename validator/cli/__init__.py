@@ -11,7 +11,7 @@ import typer
 from validator import __version__
 from validator.cli.backup import backup
 from validator.cli.base.options import GLOBALS, LogLevel, hoisted
-from validator.cli.base.running import Command, fail
+from validator.cli.base.running import Command, fail, let_go
 from validator.cli.check import check
 from validator.cli.credential import credential
 from validator.cli.demo import demo
@@ -78,6 +78,8 @@ def main() -> None:
         app(args=hoisted(sys.argv[1:]), prog_name="validator")
     except Exception as error:
         _outside(error)
+    finally:
+        let_go()
 
 
 def _outside(error: Exception) -> None:

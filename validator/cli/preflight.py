@@ -24,7 +24,7 @@ from validator.cli.base.options import (
     ReportFormatOption,
     read_settings,
 )
-from validator.cli.base.running import guarded, leave, put, run, say
+from validator.cli.base.running import guarded, leave, put, read_input, run, say
 
 if TYPE_CHECKING:
     from validator.config import Settings
@@ -137,14 +137,12 @@ def _pairs(texts: list[str], option: str) -> dict[str, str]:
 
 
 def _workload(file: str, values: dict[str, str], strings: dict[str, str]) -> Workload:
-    import sys
-
     from validator.errors import UsageError
     from validator.workload import MAX_BYTES, read_workload
 
     try:
         if file == "-":
-            text = sys.stdin.buffer.read(MAX_BYTES + 1)
+            text = read_input(MAX_BYTES + 1)
         else:
             with Path(file).open("rb") as stream:
                 text = stream.read(MAX_BYTES + 1)

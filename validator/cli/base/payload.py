@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from validator.cli.base.running import read_input
 from validator.cli.base.secret import from_file, from_stdin
 from validator.credential import Credential, UnreadableRegistry, canonical_host, parse_scope
 from validator.errors import UsageError
@@ -105,7 +105,7 @@ def proof_reference(credential: Credential, proof: str | None) -> Reference | No
 def read_lines(path: Path | None) -> list[Entry]:
     """Every line's credential; standard input where `path` is None. Raises UsageError with the line's number and field."""
     try:
-        raw = sys.stdin.buffer.read() if path is None else path.read_bytes()
+        raw = read_input() if path is None else path.read_bytes()
     except OSError as error:
         raise UsageError(f"the file {path} cannot be read: {error.strerror}; correct the path.") from None
     try:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
 import typer
 from typer.core import TyperCommand
 
 from validator.cli.base.options import GLOBALS, LogLevel
-from validator.errors import Exit, UsageError, ValidatorError
+from validator.errors import Exit, StoreLost, UsageError, ValidatorError
 
 Made = TypeVar("Made")
 
@@ -35,29 +37,54 @@ def leave(code: Exit | int) -> NoReturn:
 
 
 def say(text: str) -> None:
-    """Words for people: to stderr, whatever its encoding can hold."""
-    _write(sys.stderr, text + "\n")
+    """Words for people: to stderr, whatever its encoding can hold. Where nobody can read them, they are lost, and nothing else is."""
+    with suppress(OSError):
+        _write(sys.stderr, text + "\n")
 
 
 def put(text: str) -> None:
-    """A result: to stdout. A closed pipe ends quietly."""
-    _write(sys.stdout, text + "\n")
+    """A result: to stdout. One that nobody reads is no fault, and changes no exit code. Raises StoreLost for a full disk."""
+    pour((text + "\n",))
 
 
 def pour(chunks: Iterable[str]) -> None:
-    """A result in pieces: to stdout. A closed pipe ends quietly."""
-    for chunk in chunks:
-        _write(sys.stdout, chunk)
+    """A result in pieces: as `put`."""
+    try:
+        for chunk in chunks:
+            _write(sys.stdout, chunk)
+    except BrokenPipeError:
+        return
+    except OSError as error:
+        raise StoreLost(f"the result could not be written to standard output: {error.strerror}; what was done stays done.") from None
 
 
 def _write(stream: Any, text: str) -> None:
+    if stream is None:  # it was closed before we began
+        return
     encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
+
+
+def let_go() -> None:
+    """At the end of the program: what still cannot be written is dropped, for the interpreter would end with a code of its own."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def read_input(most: int = -1) -> bytes:
+    """Standard input, at most `most` bytes of it. Raises UsageError where it gives nothing."""
+    if sys.stdin is None:
+        raise UsageError("standard input is closed; hand the text over by it, or name a file.")
     try:
-        stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-        stream.flush()
-    except BrokenPipeError:
-        sys.stderr = sys.stdout = open("/dev/null", "w")  # noqa: SIM115  the interpreter flushes once more at its end
-        leave(Exit.GOOD)
+        return sys.stdin.buffer.read(most)
+    except OSError as error:
+        raise UsageError(f"standard input cannot be read: {error.strerror}; hand the text over by it, or name a file.") from None
 
 
 def fail(error: BaseException) -> NoReturn:

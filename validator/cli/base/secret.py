@@ -8,6 +8,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from validator.cli.base.running import read_input
 from validator.errors import UsageError
 
 MAX_SECRET: Final = 64 * 1024
@@ -19,8 +20,8 @@ def one_line_end_cut(text: str) -> str:
 
 
 def from_stdin() -> SecretStr:
-    """All of standard input. Raises UsageError for what is no text or too long."""
-    return _read(sys.stdin.buffer.read(MAX_SECRET + 1), "standard input")
+    """All of standard input. Raises UsageError for what is no text or too long, or where it gives nothing."""
+    return _read(read_input(MAX_SECRET + 1), "standard input")
 
 
 def from_file(path: Path) -> SecretStr:
@@ -45,7 +46,7 @@ def prompted() -> SecretStr:
     """Asked for on the terminal, not shown. Raises UsageError where there is no terminal."""
     from getpass import getpass
 
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError("no secret was given: use --secret-stdin or --secret-file FILE, or run on a terminal to be asked.")
     try:
         return SecretStr(getpass("Secret (not shown): "))
