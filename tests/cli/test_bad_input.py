@@ -64,6 +64,8 @@ def one_sentence(text: str) -> bool:
         (["check", "reg.test", "-u", "u", "--secret-stdin", "--platform", "linux"], SECRET),
         (["check", "reg.test", "-u", "u", "--secret-stdin", "--plain-http", "a b"], SECRET),
         (["check", "reg.test", "-u", "u", "--secret-stdin", "--ca-file", "/no/such/file"], SECRET),
+        (["check", "reg.test", "-u", "u", "--secret-stdin", "--ca-file", "a" * 5000], SECRET),
+        (["sweep", "--output", "a" * 5000], ""),
     ],
 )
 async def test_usage(words: list[str], stdin: str, cli: Cli) -> None:

@@ -166,7 +166,11 @@ def _ca_file(text: str) -> tuple[str, Path]:
     host, equals, file = text.partition("=")
     host, file = (_host(host, "--ca-file"), file) if equals and "/" not in host else ("", text)
     path = Path(file)
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    except OSError:  # a name too long
+        found = False
+    if not found:
         raise UsageError(f"--ca-file: there is no file {path}; name a PEM file of authorities.")
     return host, path
 

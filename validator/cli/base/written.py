@@ -40,8 +40,29 @@ _BAD: Final = (State.DEAD, State.IMPAIRED)
 
 def may_write(output: Path | None) -> None:
     """Before anything is asked: a night's work is not to end at a folder that does not exist. Raises UsageError."""
-    if output is not None and (output.is_dir() or not os.access(output if output.exists() else output.absolute().parent, os.W_OK)):
+    if output is None:
+        return
+    try:
+        can = _can_be_written(output)
+    except (OSError, RuntimeError):  # no such folder, or not ours; a name too long; links in a circle
+        can = False
+    if not can:
         raise UsageError(f"--output {output} cannot be written; name a file in a folder that can be.")
+
+
+def _can_be_written(output: Path) -> bool:
+    if output.is_dir():
+        return False
+    if _is_stream(output):
+        return os.access(output, os.W_OK)
+    file = output.resolve()
+    with tempfile.TemporaryFile(dir=file.parent):
+        return not file.exists() or os.access(file, os.W_OK)
+
+
+def _is_stream(output: Path) -> bool:
+    """True for a terminal, pipe or device (`/dev/stdout`): it is written to, never put something else in its place."""
+    return (output.exists() and not output.is_file()) or output.absolute().parts[1:2] in (("dev",), ("proc",))
 
 
 async def write_report(app: App, report: Report, format_: ReportFormat, output: Path | None) -> None:
@@ -75,13 +96,20 @@ def _out(draft: IO[str], output: Path | None) -> None:
     if output is None:
         pour(chunks)
         return
-    part = output.with_name(f".{output.name}.{os.getpid()}")
+    part: Path | None = None
     try:
+        if _is_stream(output):
+            with output.open("a", encoding="utf-8") as stream:
+                stream.writelines(chunks)
+            return
+        file = output.resolve()  # the file that a link leads to, not the link
+        part = file.with_name(f".validator-{os.getpid()}")
         with part.open("w", encoding="utf-8") as stream:
             stream.writelines(chunks)
-        part.replace(output)
+        part.replace(file)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)
         raise StoreLost(f"--output {output} could not be written: {error.strerror}; the statuses are kept, see `validator status`.") from None
 
 
