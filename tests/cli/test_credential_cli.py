@@ -107,7 +107,8 @@ async def test_users_see_their_own(cli: Cli) -> None:
     await put(cli, "b", "reg.test", "--no-check", "--user", "bob")
     assert [row["name"] for row in await rows(cli, "--user", "ada")] == ["a"]
     assert (await cli.run("credential", "delete", "a", "--user", "bob")).code == 2
-    assert (await cli.run("credential", "delete", "a", "--user", "ada")).code == 0
+    deleted = await cli.run("credential", "delete", "a", "--user", "ada", "--format", "json")
+    assert (deleted.code, deleted.shown) == (0, {"user": "ada", "name": "a", "deleted": True})
     assert await rows(cli, "--user", "ada") == []
     result = await cli.run("credential", "list", "--format", "json", env={"VALIDATOR_USER": "bob"})
     assert [row["name"] for row in result.shown["credentials"]] == ["b"]

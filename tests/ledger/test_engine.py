@@ -16,8 +16,9 @@ import pytest
 from sqlalchemy import text
 
 from validator.errors import ConfigError, StoreError, StoreLost
+from validator.ledger.base.copying import copy_database
 from validator.ledger.base.tables import HEAD, SIGNS
-from validator.ledger.engine import BUSY_MS, Unwritable, database_path, open_database
+from validator.ledger.engine import BUSY_MS, Unwritable, database_path, open_database, revision_at
 
 
 def test_the_stores_setting_names_a_file(tmp_path, monkeypatch):
@@ -34,11 +35,22 @@ def test_the_stores_setting_names_a_file(tmp_path, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("setting", ["postgresql://u:S3cret@h/db", "sqlite://", "sqlite:///", "sqlite://host/x", "sqlite:///:memory:", "a\0b"])
+@pytest.mark.parametrize(
+    "setting", ["postgresql://u:S3cret@h/db", "sqlite://", "sqlite:///", "sqlite://host/x", "sqlite:///:memory:", "a\0b", "sqlite:", "sqlite:a.db"]
+)
 def test_a_setting_that_names_no_file_is_one_sentence_and_not_repeated(setting):
     with pytest.raises(ConfigError) as caught:
         database_path(setting)
     assert "S3cret" not in str(caught.value)
+
+
+async def test_a_name_that_is_no_utf8_can_be_a_database(tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff?#%41.db"))
+    async with open_database(path) as database:
+        assert database.path == path
+    assert await revision_at(path) == HEAD
+    copy_database(path, copy := path.with_name(f"copy of {path.name}"))
+    assert await revision_at(copy) == HEAD
 
 
 async def test_what_is_made_is_private(opener, tmp_path):

@@ -146,10 +146,10 @@ def show(name: Annotated[str, typer.Argument(metavar="NAME")], user: User = None
 
 
 @credential.command("delete", cls=Command)
-def delete(name: Annotated[str, typer.Argument(metavar="NAME")], user: User = None) -> None:
+def delete(name: Annotated[str, typer.Argument(metavar="NAME")], user: User = None, format_: FormatOption = Format.TEXT) -> None:
     """Delete one credential and its status."""
 
-    async def main() -> None:
+    async def main() -> dict[str, Any]:
         from validator.errors import UsageError
 
         async with _opened() as opened:
@@ -158,9 +158,10 @@ def delete(name: Annotated[str, typer.Argument(metavar="NAME")], user: User = No
             if found is None or not await store.delete(owner, name):
                 raise UsageError(f"{owner} has no credential of that name; `validator credential list` shows the names.")
             await opened.ledger.statuses.forget(owner, found.scope)
+            return {"user": owner, "name": name, "deleted": True}
 
-    run(main)
-    put(f"{name}: deleted")
+    done = run(main)
+    put(json.dumps(done) if format_ is Format.JSON else f"{name}: deleted")
 
 
 @credential.command("import", cls=Command)

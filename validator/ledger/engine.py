@@ -55,7 +55,7 @@ def database_path(text: str) -> Path:
     if mark and scheme != "sqlite":
         raise ConfigError("the store is no SQLite file; write `sqlite:///PATH`")
     path = rest.removeprefix("/") if mark else text
-    if (mark and not rest.startswith("/")) or not path or "\0" in path or path.startswith(":memory:"):
+    if (mark and not rest.startswith("/")) or (not mark and text.startswith("sqlite:")) or not path or "\0" in path or path.startswith(":memory:"):
         raise ConfigError("the store names no file; write `sqlite:///PATH`, with a fourth slash for a path from the root")
     try:
         return Path(path).expanduser().absolute()
@@ -173,7 +173,7 @@ async def _alone(folder: Path) -> AsyncIterator[None]:
 
 def _thread(path: Path, mode: str) -> OneThread:
     """A connection whose transactions begin by our own word: IMMEDIATE for the one writer ("w"), on a snapshot else."""
-    named = only_read(path) if mode == "ro" else f"file:{quote(str(path))}?mode=rw"
+    named = only_read(path) if mode == "ro" else f"file:{quote(os.fsencode(path))}?mode=rw"
     file, _, query = named.partition("?")
     uri = URL.create("sqlite", database=file, query={**dict(one.split("=") for one in query.split("&")), "uri": "true"})
     given = {"factory": FetchingConnection, "check_same_thread": False}

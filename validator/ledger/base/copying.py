@@ -21,7 +21,7 @@ def only_read(path: Path) -> str:
     nobody has it open to write, and it is read as a file that stands still.
     """
     still = not os.access(path.parent, os.W_OK, effective_ids=True) and not path.with_name(f"{path.name}-wal").exists()
-    return f"file:{quote(str(path))}?mode=ro{'&immutable=1' if still else ''}"
+    return f"file:{quote(os.fsencode(path))}?mode=ro{'&immutable=1' if still else ''}"
 
 
 def copy_database(source: Path, target: Path, *, replace: bool = False) -> None:
