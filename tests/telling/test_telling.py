@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from tests.telling.desk import NOW, Desk, Said, a_desk
+from validator.cli import app
+from validator.cli.base.options import hoisted
 from validator.config import Notices
 from validator.errors import ConfigError, StoreLost
 from validator.ledger.base.processes import this_process
@@ -349,7 +353,7 @@ async def test_machines_hear_of_every_change_once(tmp_path):
 
 
 WHAT_TO_TYPE = {
-    "as it is stored": ({}, "validator credential set ngc --type REGISTRY --payload registry=reg.test username=jane auth=-"),
+    "as it is stored": ({}, "validator credential set ngc --user ada --type REGISTRY --payload registry=reg.test username=jane auth=-"),
     "quoted for a shell": ({"username": "$oauthtoken"}, "'username=$oauthtoken' auth=-"),
     "with a quote in it": ({"username": "o'brien; rm"}, "'username=o'\"'\"'brien; rm' auth=-"),
     "a path": ({"registry": "reg.test/team"}, "registry=reg.test/team username=jane"),
@@ -368,6 +372,17 @@ async def test_the_line_to_type_is_exact_and_holds_no_secret(desk, said, held, l
     assert "CANARY" not in letter.text + str(letter.html) + letter.subject + letter.short + str(letter.facts)
 
 
+async def test_the_line_typed_by_anybody_replaces_the_dead_one(desk, said, tmp_path):
+    """The user of a platform is seldom called as on this machine: typed as it is, the line is to store for nobody else."""
+    await desk.happens("died", await desk.keep("ann@example.org"))
+    await desk.teller().tell("one")
+    [line] = [text.strip() for text in said.letters[0].text.splitlines() if text.strip().startswith("validator credential set")]
+    typed = [*shlex.split(line)[1:], "--no-check", "--store", f"sqlite:///{tmp_path}/typed.db", "--format", "json"]
+    environment = {"HOME": str(tmp_path), "XDG_DATA_HOME": str(tmp_path), "CI": "", "VALIDATOR_USER": "ann"}
+    done = await asyncio.to_thread(CliRunner().invoke, app, hoisted(typed), input="new", env=environment)
+    assert (done.exit_code, json.loads(done.stdout)["user"]) == (0, "ann@example.org")
+
+
 async def test_where_a_new_secret_does_not_help_there_is_no_line_to_type(desk, said):
     await desk.happens("impaired", await desk.keep("ada"), reason="no_pull_permission")
     await desk.happens("impaired", await desk.keep("bob"), reason="wrong_username", verdict="misconfigured")
@@ -380,7 +395,7 @@ async def test_where_a_new_secret_does_not_help_there_is_no_line_to_type(desk, s
 
 
 STORES = {
-    "": "validator credential set ngc --type REGISTRY --payload registry=reg.test username=jane auth=-",
+    "": "validator credential set ngc --user ada --type REGISTRY --payload registry=reg.test username=jane auth=-",
     "it is only read: use `osmo credential set`": "osmo credential set ngc --type REGISTRY --payload registry=reg.test username=jane auth=NEW_SECRET",
     "it is only read: use `docker login` and `docker logout`.": "docker login reg.test --username jane",
     "it is only read": "",

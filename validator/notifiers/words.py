@@ -203,17 +203,19 @@ def operator_text(alerts: Sequence[tuple[Alert, str, str]]) -> str:
     return "\n".join([*out, *_wrapped("Each of these is told once while it lasts.")]) + "\n"
 
 
-def command_line(program: str, name: str, registry: str, username: str) -> str:
+def command_line(program: str, name: str, registry: str, username: str, owner: str) -> str:
     """What to type to store a new secret by `program` (validator, osmo, docker), each word quoted for a POSIX shell; "" for another.
 
-    A `username` that is "" or no line can hold is left to the user.
+    A `username` that is "" or no line can hold is left to the user. `owner` is whose credential it is: without that word `validator`
+    would store it for whoever is logged in, and the old one would stay.
     """
     user = username if username and username.isprintable() else "USERNAME"
     match program:
         case "validator" | "osmo":
             auth = "-" if program == "validator" else NEW_SECRET
             payload = " ".join(map(shlex.quote, (f"registry={registry}", f"username={user}", f"auth={auth}")))
-            return f"{program} credential set {shlex.quote(name)} --type REGISTRY --payload {payload}"
+            whose = f" --user {shlex.quote(owner)}" if program == "validator" and owner and owner.isprintable() else ""
+            return f"{program} credential set {shlex.quote(name)}{whose} --type REGISTRY --payload {payload}"
         case "docker":
             return f"docker login {shlex.quote(registry)} --username {shlex.quote(user)}"
         case _:

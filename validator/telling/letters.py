@@ -102,7 +102,7 @@ class Letters:
                 plain = mask(held.username) == held.username and reason not in _OTHER_USERNAME
                 username = held.username if plain else ""
                 registry = held.written if held.written.isprintable() and mask(held.written) == held.written and held.written else registry
-        return words.command_line(self.program, held.name, registry, username)
+        return words.command_line(self.program, held.name, registry, username, held.user)
 
     async def _provider(self, host: Host) -> Provider:
         named = settings_of(self.settings, host).provider

@@ -20,28 +20,28 @@ NOW: Final = datetime(2026, 11, 23, 2, 10, tzinfo=UTC)
 _CAUSE, _ADVICE = cause_and_advice(Reason.REFUSED, NGC.causes, NGC.advice)
 DIED: Final = Told(
     name="ngc", registry="nvcr.io/acme", happened="died", verdict="invalid", cause=_CAUSE, advice=_ADVICE, at=NOW, since=NOW - timedelta(minutes=15),
-    renew=str(NGC.renew), command=command_line("validator", "ngc", "nvcr.io/acme", "$oauthtoken"), notes=(HINTS[Hint.OWNER_OTHER],),
+    renew=str(NGC.renew), command=command_line("validator", "ngc", "nvcr.io/acme", "$oauthtoken", "ada"), notes=(HINTS[Hint.OWNER_OTHER],),
 )  # fmt: skip
 ENDING: Final = Told(
     name="hub", registry="docker.io", happened="expiring", verdict="valid", cause="", advice="", at=NOW, expires_at=NOW + timedelta(days=6),
-    renew=str(DOCKERHUB.renew), command=command_line("validator", "hub", "docker.io", "ada"),
+    renew=str(DOCKERHUB.renew), command=command_line("validator", "hub", "docker.io", "ada", "ada"),
 )  # fmt: skip
 IMPAIRED: Final = Told(
     name="lab", registry="registry.gitlab.com/acme/app", happened="impaired", verdict="insufficient",
     cause=cause_and_advice(Reason.SCOPE_MISSING, GITLAB.causes, GITLAB.advice)[0],
     advice=cause_and_advice(Reason.SCOPE_MISSING, GITLAB.causes, GITLAB.advice)[1], at=NOW, since=NOW - timedelta(hours=1),
-    renew=str(GITLAB.renew), command=command_line("validator", "lab", "registry.gitlab.com/acme/app", "ada"),
+    renew=str(GITLAB.renew), command=command_line("validator", "lab", "registry.gitlab.com/acme/app", "ada", "ada"),
 )  # fmt: skip
 AGAIN: Final = Told(
     name="old", registry="reg.example.org:5000", happened="never_worked", verdict="invalid", cause="The registry refuses this username and secret.",
     advice="Make a new secret at the registry, and store it", at=NOW - timedelta(days=7), since=NOW - timedelta(days=7, minutes=10), again=True,
-    command=command_line("validator", "old", "reg.example.org:5000", "o'brien"),
+    command=command_line("validator", "old", "reg.example.org:5000", "o'brien", "ada"),
 )  # fmt: skip
 BACK: Final = Told(name="back", registry="ghcr.io", happened="recovered", verdict="valid", cause="", advice="", at=NOW)
 HOSTILE: Final = Told(
     name="<script>alert(1)</script>", registry='r.test/"><img src=x onerror=alert(1)>\r\nBcc: eve@evil.test', happened="died", verdict="invalid",
     cause="A <b>cause</b> & more.", advice="{{ 7*7 }} ${jndi:x}", at=NOW, since=NOW, renew="https://r.test/?a=1&b=<2>",
-    command=command_line("validator", "x", "r.test", "<!channel> \u202e"),
+    command=command_line("validator", "x", "r.test", "<!channel> \u202e", "ada"),
 )  # fmt: skip
 
 DIGESTS: Final = {

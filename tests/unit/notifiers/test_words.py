@@ -106,11 +106,16 @@ TYPED = ["jane", "$oauthtoken", "o'brien", 'a "b" c', "a;rm -rf /", "`id`", "$(i
 
 @pytest.mark.parametrize("username", TYPED)
 def test_a_shell_reads_the_line_as_it_was_meant(username):
-    words_of = shlex.split(command_line("validator", "ngc", "nvcr.io/acme", username))
+    owner = username or "ada"
+    words_of = shlex.split(command_line("validator", "ngc", "nvcr.io/acme", username, owner))
     assert words_of == [
-        "validator", "credential", "set", "ngc", "--type", "REGISTRY", "--payload", "registry=nvcr.io/acme", f"username={username or 'USERNAME'}",
-        "auth=-",
+        "validator", "credential", "set", "ngc", "--user", owner, "--type", "REGISTRY", "--payload", "registry=nvcr.io/acme",
+        f"username={username or 'USERNAME'}", "auth=-",
     ]  # fmt: skip
+
+
+def test_a_name_that_no_line_can_hold_is_left_out():
+    assert "--user" not in command_line("validator", "ngc", "nvcr.io", "u", "eve\u202e") + command_line("osmo", "ngc", "nvcr.io", "u", "ada")
 
 
 def test_nobody_is_told_that_it_is_their_key():
