@@ -85,6 +85,7 @@ async def test_what_cannot_be_used_is_a_400_that_repeats_nothing(body: Any, wher
     answer = await service.post("/v1/preflight", body, await service.token("preflight"))
     assert (answer.status, answer.kind) == (400, "bad_request")
     assert answer.body["errors"] == [{"where": where, "rule": rule}]
+    assert (answer.body["detail"] == "Give images or workflow, one of the two.") == (rule == "value_error")
     assert "CANARY" not in answer.text
 
 

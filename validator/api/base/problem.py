@@ -80,4 +80,8 @@ def unusable(error: ValidationError, declared: frozenset[str]) -> Problem:
     """What is wrong with a body: where, and by which rule; names that we did not declare are not repeated (people paste secrets there)."""
     found: Sequence[Any] = error.errors(include_input=False, include_context=False, include_url=False)
     errors = [{"where": [part for part in one["loc"] if isinstance(part, int) or part in declared], "rule": one["type"]} for one in found[:20]]
-    return Problem(Kind.BAD_REQUEST, "The body is not what this route takes; `errors` says where.", more={"errors": errors})
+    detail = "The body is not what this route takes; `errors` says where."
+    if found[0]["type"] == "value_error":  # a rule of ours about the whole: there is no place to name
+        said = str(found[0]["msg"]).removeprefix("Value error, ")
+        detail = f"{said[:1].upper()}{said[1:]}."
+    return Problem(Kind.BAD_REQUEST, detail, more={"errors": errors})
