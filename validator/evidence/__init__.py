@@ -93,12 +93,16 @@ class OpinionSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManifestSeen:
-    """What a HEAD or GET of a manifest showed; `facts` only after a GET, or from the ledger by digest."""
+    """What a HEAD or GET of a manifest showed; `facts` only after a GET, or from the ledger by digest.
+
+    `digest` is after a GET the content's own, after a HEAD what the registry says; `content` is a config's own.
+    """
 
     kind: str = ""
     digest: str | None = None
     facts: ManifestFacts | None = None
     platform: Platform | None = None
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

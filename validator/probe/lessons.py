@@ -110,7 +110,8 @@ class Lessons:
         for exchange in evidence.of(Step.MANIFEST, Step.CONFIG):
             seen = exchange.manifest
             if seen is not None and seen.facts is not None and seen.digest is not None:
-                config = next((e.manifest.platform for e in evidence.of(Step.CONFIG) if e.manifest is not None), None)
+                read_here = [e.manifest for e in evidence.of(Step.CONFIG) if e.manifest is not None]
+                config = next((one.platform for one in read_here if one.content == seen.facts.config_digest), None)
                 if seen.facts.kind is ManifestKind.INDEX or config is not None:
                     yield ledger.platforms.holding(seen.digest, seen.kind, [_packed(seen.facts, config)])
 

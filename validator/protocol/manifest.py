@@ -6,6 +6,7 @@ registries/README.md 2.6.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from validator.protocol.base import NOT_JSON, Platform, parse_json, valid_digest
 
 __all__ = [
     "ACCEPT", "Child", "ManifestFacts", "ManifestKind", "Platform",
-    "candidates", "kind_of", "parse_config_platform", "parse_manifest", "parse_platform", "select", "valid_digest",
+    "candidates", "digest_of", "kind_of", "parse_config_platform", "parse_manifest", "parse_platform", "select", "valid_digest",
 ]  # fmt: skip
 
 OCI_INDEX: Final = "application/vnd.oci.image.index.v1+json"
@@ -168,6 +169,12 @@ def _image(config: object) -> ManifestFacts | None:
         kind=ManifestKind.IMAGE if media_type in IMAGE_CONFIGS else ManifestKind.ARTIFACT,
         config_digest=digest if valid_digest(digest) else None,
     )
+
+
+def digest_of(body: bytes, named: str | None = None) -> str:
+    """The digest that `body` has, by the algorithm of the valid one that it was sent under: what is kept by it holds for every registry."""
+    algorithm = named.partition(":")[0] if named is not None else "sha256"
+    return f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
 
 
 def parse_config_platform(body: bytes) -> Platform | None:

@@ -5,7 +5,6 @@ Redirects are judged here and never followed here. registries/README.md 3.2, 4.2
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from validator.logs import hide_too, holds_secret, mask, mask_known, mask_shapes
 from validator.protocol.base import NOT_JSON, beyond_limits, parse_json, shown_text, valid_digest
 from validator.protocol.challenge import BASIC, choose_challenge, parse_challenges
 from validator.protocol.errcode import OAUTH_CODES, BodyShape, read_error
-from validator.protocol.manifest import ACCEPT, ManifestKind, kind_of, parse_config_platform, parse_manifest
+from validator.protocol.manifest import ACCEPT, ManifestKind, digest_of, kind_of, parse_config_platform, parse_manifest
 from validator.protocol.realm import RealmFault, is_address, is_public, odd_address, resolve_realm
 from validator.protocol.retry_after import asked_to_wait_s
 from validator.protocol.token import TokenAnswer, bearer_life_s, parse_token_answer
@@ -216,7 +215,8 @@ class RegistryClient:
 
     async def _manifest(self, ask: Ask, answer: Answer, media_type: str | None, seen: Exchange) -> Exchange:
         if ask.step is Step.CONFIG:
-            return replace(seen, manifest=ManifestSeen(kind="config", platform=parse_config_platform(answer.body)))
+            config = ManifestSeen(kind="config", platform=parse_config_platform(answer.body), content=digest_of(answer.body))
+            return replace(seen, manifest=config)
         kind = kind_of(media_type)
         digest = next((value for value in answer.values("docker-content-digest") if valid_digest(value)), None)
         if ask.method == "HEAD":
@@ -227,9 +227,8 @@ class RegistryClient:
         facts = parse_manifest(answer.body, media_type)
         if facts is None:
             return replace(seen, manifest=ManifestSeen(kind="none", digest=digest))
-        computed = "sha256:" + hashlib.sha256(answer.body).hexdigest()
         name = facts.kind.value if facts.kind is not ManifestKind.OTHER else "none"
-        return replace(seen, manifest=ManifestSeen(kind=name, digest=digest or computed, facts=facts))
+        return replace(seen, manifest=ManifestSeen(kind=name, digest=digest_of(answer.body, digest), facts=facts))
 
     def _opinion(self, ask: Ask, answer: Answer, seen: Exchange) -> Exchange:
         """The vendor's word; of its body only what its provider reads is kept."""

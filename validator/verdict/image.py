@@ -19,7 +19,8 @@ def judge_image(evidence: Evidence, findings: Findings, verdict: Verdict, traits
     """What will happen to the subject's image; `verdict` is the credential's."""
     nobody = findings.nobody or verdict.reason is Reason.EMPTY_SECRET
     seen = _seen(evidence)
-    digest = next((m.digest for m in reversed(seen) if m.digest), None)
+    read_whole = next((m.digest for m in seen if m.digest and m.facts is not None), None)  # its own: an index in it has another
+    digest = read_whole or next((m.digest for m in reversed(seen) if m.digest), None)
     outcome, reason = _of_nobody(evidence, verdict, traits) or _outcome(findings, verdict, traits, nobody)
     if evidence.subject.ip_restricted and outcome is ImageOutcome.DENIED and verdict.outcome is Outcome.VALID:
         return ImageVerdict(outcome=ImageOutcome.UNKNOWN, reason=Reason.ADDRESS_REFUSED, hints=(Hint.IP_RESTRICTED,), digest=digest)

@@ -163,6 +163,8 @@ def test_the_platforms_come_last(name: str) -> None:
 def test_the_digest_is_the_last_that_was_told() -> None:
     first, second = "sha256:" + "1" * 64, "sha256:" + "2" * 64
     assert image(VALID, {"secret": A, "pull": OK}, exchanges=(seen("H", digest=first), seen("G", digest=second), seen("C"))).digest == second
+    nested = (seen("H", digest=first), seen("G", digest=first, facts=index(AMD)), seen("G", digest=second, facts=index(ARM)))
+    assert image(VALID, {"secret": A, "pull": OK}, exchanges=nested).digest == first, "an index in it has a digest of its own"
     nobodys = seen("H", Party.ANONYMOUS, digest=first)
     assert image(VALID, {"nobody": True, "pull": OK}, exchanges=(nobodys, seen("H", digest=second)), anonymous=True).digest == first
     assert image(EMPTY, {"pull": OK}, exchanges=(nobodys, seen("H", digest=second)), fault="empty_secret").digest == first
