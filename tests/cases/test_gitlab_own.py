@@ -79,6 +79,13 @@ async def test_one_that_nobody_named_is_judged_as_gitlab(cli: Cli, own: Gitlab) 
     assert introspections(own) == 0, "a self-managed one is not asked unless the operator says so"
 
 
+@pytest.mark.parametrize("control", ["\x01", "\x1b"])
+async def test_a_token_that_no_header_holds_is_judged_by_its_login(control: str, cli: Cli, gitlab: Gitlab) -> None:
+    """It was pasted from a terminal; a login carries it in base64, and the introspection is not asked."""
+    result = await cli.check("registry.gitlab.com", "jane", f"glpat-{control}abcdefghijklmnopqrst")
+    assert (result.code, result.credential, introspections(gitlab)) == (1, "invalid (refused)", 0)
+
+
 @pytest.mark.parametrize("introspect", [True, False, None])
 async def test_introspection_follows_the_setting(introspect: bool | None, cli: Cli) -> None:
     kinds: tuple[tuple[dict[str, Any], bool], ...] = (({}, True), (SELF, False))

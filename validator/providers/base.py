@@ -212,6 +212,8 @@ def jwt_end(secret: str) -> tuple[datetime | None, bool]:
 _LAST_INSTANT: Final = 253_402_300_800
 """Epoch seconds of the year 10000, which no `datetime` holds."""
 _SECRET_CONTROLS: Final = re.compile(r"[\x00\x7f]")
+_NO_FIELD: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""What travels in base64 or in a form, and in no header of its own."""
 _NAME_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f:]")
 
 
@@ -262,7 +264,8 @@ def shape_of(provider: Provider, credential: Credential, now: datetime) -> Shape
     if credential.written and never_matches(credential.written, credential.scope):
         hints = (*hints, "never_matches")
     over = seen.short_lived and seen.expires_at is not None and seen.expires_at <= now - CLOCKS_DIFFER
-    told = seen.introspect and (secret == secret.strip() or (provider.introspection is not None and provider.introspection.send == "form"))
+    in_form = provider.introspection is not None and provider.introspection.send == "form"
+    told = seen.introspect and (in_form or (secret == secret.strip() and _NO_FIELD.search(secret) is None))
     if not (seen.fault or over or hints) and told is seen.introspect:
         return seen
     return replace(seen, fault=str(seen.fault or (Reason.SHORT_LIVED if over else "")), hints=(*hints, *seen.hints), introspect=told)

@@ -249,6 +249,10 @@ def test_what_is_past_its_own_end_is_not_asked_about() -> None:
     assert shape(f"ghp_{GHP}", key="ghcr").introspect
     assert not shape(f"ghp_{GHP} ", key="ghcr").introspect, "white space travels in no header"
     assert shape("nvapi-x ", key="ngc", username="$oauthtoken").introspect, "but in a form"
+    for control in "\x01\x0b\x1b\x1f":
+        assert not shape(f"glpat-{control}x", key="gitlab").introspect, "nor does a control character"
+        assert shape(f"nvapi-{control}x", key="ngc", username="$oauthtoken").introspect
+    assert shape("glpat-a\tx\x85", key="gitlab").introspect
     assert (shape("x", key="quay").leave_dead, shape("x", key="nexus").no_repeat) == (True, True)
 
 
