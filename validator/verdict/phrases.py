@@ -37,9 +37,11 @@ LOCKED: Final = re.compile(
     re.IGNORECASE,
 )
 """For now, after failed logins: the right secret gets the same."""
+_WARNED: Final = r"\b(?:will|may|might|can|could|if|avoid)\b"
 LATER: Final = re.compile(
-    r"\btoo many\b.{0,60}\b(?:attempts?|log-?ins?|requests?|failures?|tries)\b|\brate limit(?:ed| exceeded| reached)"
-    r"|\b(?:try|retry)(?: again)? (?:later|(?:in|after) \d)",
+    rf"(?:^|{_END})(?:(?!{_WARNED}|{_END}).)*?\btoo many\b(?:(?!{_WARNED}).){{0,60}}"
+    rf"\b(?:attempts?|log-?ins?|requests?|failures?|tries)\b(?! {_WARNED})"
+    r"|\brate limit(?:ed| exceeded| reached)|\b(?:try|retry)(?: again)? (?:later|(?:in|after) \d)",
     re.IGNORECASE,
 )
-"""Asked to come later, by somebody who gave no 429."""
+"""Asked to come later, by somebody who gave no 429. That too many attempts would lock an account is a warning alone."""

@@ -94,6 +94,8 @@ TELLS: Final = {
         "the token has expired, was revoked, or never was", "expired token or wrong password", "wrong credentials. If your token has expired, make a new one",
         "the key may be one that has expired", "the user or its owner is disabled", "password login of users is disabled", "user login is disabled",
         "basic authentication for this account is disabled", "anonymous user access was disabled", "use a token: password authentication of user bob has been disabled",
+        "wrong password; too many failed attempts will lock the account", "your account may be locked after too many failed attempts",
+        "wrong password. To avoid a lock do not make too many attempts",
         "log in to be given a higher rate limit", "please try again", "no account 'locked'", "the image is locked",
         "no", "expiration", "your account", "the token is unknown", "expired", "revoked", "disabled", "a token. " + "x" * 50 + " is expired",
     ),
@@ -115,7 +117,7 @@ def test_a_refusals_own_words_tell_why(reason: str) -> None:
 
 NOT_NOW: Final = {
     "account_locked": ("Your account is locked", "account locked", "user bob has been temporarily locked", "you are locked out", "the account is temporarily disabled, retry later"),
-    "throttled": ("too many failed login attempts", "Too many requests from this address", "rate limit exceeded", "authentication failed, try again later", "retry after 30 seconds"),
+    "throttled": ("too many failed login attempts", "Too many requests from this address", "rate limit exceeded", "refused after too many failed log-ins", "Unauthorized: too many requests", "authentication failed, try again later", "retry after 30 seconds"),
 }  # fmt: skip
 
 
