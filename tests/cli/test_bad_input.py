@@ -24,7 +24,7 @@ SECRET = "s3cret-that-nobody-may-see"
 def one_sentence(text: str) -> bool:
     """True if what people read is one line of ours, without a traceback or the secret."""
     lines = [line for line in text.splitlines() if line.strip()]
-    return len(lines) == 1 and lines[0].startswith("validator: ") and "Traceback" not in text and SECRET not in text
+    return len(lines) == 1 and lines[0].startswith("validator: ") and lines[0].isprintable() and "Traceback" not in text and SECRET not in text
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,8 @@ def one_sentence(text: str) -> bool:
         (["check", "reg.test", "-u", "u", "--secret-stdin", "--ca-file", "/no/such/file"], SECRET),
         (["check", "reg.test", "-u", "u", "--secret-stdin", "--ca-file", "a" * 5000], SECRET),
         (["sweep", "--output", "a" * 5000], ""),
+        (["preflight", "--workflow", "no\x1b]0;title\x07such\nfile\u202e"], ""),
+        (["explain", "x", "--user", "a\x1b[31m\r\nb"], ""),
     ],
 )
 async def test_usage(words: list[str], stdin: str, cli: Cli) -> None:

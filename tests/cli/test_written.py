@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from tests.unwritable import reachable, unwritable
+from validator.cli.base.rows import rows_text
 from validator.cli.base.written import may_write, write_text
 from validator.errors import UsageError
 
@@ -80,3 +81,10 @@ def test_as_long_a_name_as_a_disk_takes_can_be_written(tmp_path):
     may_write(file)
     write_text("{}", file)
     assert file.read_text() == "{}\n"
+
+
+def test_a_table_has_a_line_a_row_and_nothing_that_a_terminal_obeys():
+    """Another platform's users are called as they like."""
+    row = {"user": "eve\x1b[2J\r\nroot  ngc", "name": "a\u202eb", "registry": "reg.test", "verdict": None, "state": "dead", "checked_at": None}
+    lines = rows_text([row]).split("\n")
+    assert [line.isprintable() for line in lines] == [True, True]

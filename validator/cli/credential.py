@@ -212,9 +212,11 @@ async def _import(entries: list[Entry], allowed: Leave, *, check: bool) -> tuple
 
 
 def _told(row: dict[str, Any]) -> str:
+    from validator.protocol.base import clean_text
+
     attempt = row["last_attempt"]
     said = f"{attempt['verdict']} ({attempt['reason']}) at {attempt['at']}" if attempt is not None else None
-    return "\n".join(f"{key}: {'-' if value is None else value}" for key, value in {**row, "last_attempt": said}.items())
+    return "\n".join(f"{key}: {'-' if value is None else clean_text(str(value))}" for key, value in {**row, "last_attempt": said}.items())
 
 
 def _opened() -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from validator import shown
 from validator.app import Opened
+from validator.protocol.base import clean_text
 
 
 async def status_rows(opened: Opened, user: str | None) -> list[dict[str, Any]]:
@@ -16,7 +17,7 @@ async def status_rows(opened: Opened, user: str | None) -> list[dict[str, Any]]:
 def rows_text(rows: list[dict[str, Any]]) -> str:
     """A plain table; columns as wide as they need."""
     head = ["user", "name", "registry", "state", "verdict", "checked_at"]
-    body = [[str(row["user"]), row["name"], row["registry"], row["state"], _said(row), row["checked_at"] or "-"] for row in rows]
+    body = [[clean_text(row["user"]), clean_text(row["name"]), row["registry"], row["state"], _said(row), row["checked_at"] or "-"] for row in rows]
     return columns([head, *body])
 
 

@@ -90,7 +90,9 @@ def read_input(most: int = -1) -> bytes:
 def fail(error: BaseException) -> NoReturn:
     """One sentence on stderr and the error's exit code; what is not ours is a bug: its type and place, never its text."""
     if isinstance(error, ValidatorError):
-        say(f"validator: {error}")
+        from validator.protocol.base import clean_text
+
+        say(f"validator: {clean_text(str(error))}")  # it may name a file or a user, and those may be called anything
         leave(error.exit_code)
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
