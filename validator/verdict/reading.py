@@ -237,7 +237,8 @@ def read(exchange: Exchange, own_rows: Iterable[Says] = ()) -> Reading:
     if exchange.next_url is not None:
         return Reading(Meaning.ON, Reason.UNSAFE_REDIRECT, "3.2")
     judged = not exchange.basic or not any(says.fits(exchange) for says in UNJUDGED)
-    for says in own_rows if judged else ():
+    throttled = exchange.code == "TOOMANYREQUESTS" and exchange.status != 429  # whatever a vendor's 401 or 403 says else
+    for says in own_rows if judged and not throttled else ():
         if says.fits(exchange):
             return Reading(says.meaning, says.reason, says.row)
     for says in _rows_at(exchange.step, exchange.status):

@@ -7,7 +7,7 @@ from typing import Any, Final
 import pytest
 
 from tests.unit.verdict.saying import answer, says
-from validator.providers import PROVIDERS, provider_named
+from validator.providers import PROVIDERS, Provider, provider_named
 
 DOUBT, WAF, PROTOCOL, REFUSED = "unknown (ambiguous_refusal)", "unknown (waf_block)", "unknown (protocol)", "refused (refused)"
 LOCKED, DENIED, NO_PULL, LIMIT = "unknown (account_locked)", "denied (ambiguous_refusal)", "denied (no_pull_permission)", "unknown (pull_limit)"
@@ -129,6 +129,15 @@ def test_an_answer_says_what_its_vendors_page_says(key: str, said: str, given: t
     provider = provider_named(key)
     assert provider is not None
     assert says(answer(*given, **more), provider.traits.rows) == said
+
+
+@pytest.mark.parametrize("provider", PROVIDERS, ids=lambda provider: provider.key)
+def test_a_throttles_code_comes_before_any_vendors_no(provider: Provider) -> None:
+    """NET-19, registries/README.md 2.5: whatever the status, and whatever the vendor's own no would say."""
+    for step in "LTHGB":
+        for status in (400, 401, 403, 404, 405):
+            for text in ("", "denied", "access forbidden", "account is locked"):
+                assert says(answer(step, status, "E", "TOOMANYREQUESTS", text), provider.traits.rows) == "unknown (throttled)", (step, status, text)
 
 
 def test_every_vendor_that_adds_rows_is_here() -> None:
