@@ -193,6 +193,14 @@ async def test_a_password_that_ecr_says_has_ended(row: Row, status: int, cli: Cl
     assert (await ask_ecr(cli, ecr, "revoked", secret=ecr.opaque("revoked"))).credential == "misconfigured (short_lived)"
 
 
+@pytest.mark.parametrize("status", [400, 403])
+async def test_every_refusal_takes_its_place_whatever_its_status(status: int, cli: Cli, ecr: Ecr) -> None:
+    ecr.ended_status = status  # type: ignore[assignment]  # one of its two
+    cli.pace = {**QUICK, "refused": {3600: 2}}
+    assert (await ask_ecr(cli, ecr, "ended", secret=ecr.opaque("ended"))).credential == "misconfigured (short_lived)"
+    assert (await ask_ecr(cli, ecr, "ended", secret=ecr.opaque("ended"))).credential == "unknown (budget_spent)"
+
+
 @case("OTHER-21")
 async def test_the_realm_of_a_basic_challenge_is_no_place_to_go_to(row: Row, cli: Cli, ecr: Ecr) -> None:
     row.holds(await ask_ecr(cli, ecr, "good"))

@@ -16,6 +16,7 @@ from validator.providers import Provider
 from validator.providers.plan import Ask
 from validator.sealing import Fingerprint
 from validator.verdict import Meaning
+from validator.verdict.findings import REFUSALS
 
 WITHOUT_LEDGER: Final = {86_400: 2}
 """Without a durable ledger: at most this many refused logins a registry and run (registries/README.md 8)."""
@@ -170,7 +171,7 @@ def may_have_counted(exchange: Exchange, said: Meaning) -> bool:
         return not exchange.unsent and exchange.failure not in (Failure.UNSAFE_ADDRESS, Failure.INSECURE_SCHEME)
     if said in (Meaning.ACCEPTED, Meaning.ADMITTED, Meaning.ALIVE, Meaning.ON):
         return False
-    return exchange.status in (401, 429) or (exchange.status == 403 and (exchange.step is Step.LOGIN or said is Meaning.REFUSED))
+    return exchange.status in (401, 429) or said in REFUSALS or (exchange.status == 403 and exchange.step is Step.LOGIN)
 
 
 def opinion_may_have_counted(exchange: Exchange) -> bool:
