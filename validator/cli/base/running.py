@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn, TypeVar
 
 import typer
@@ -82,9 +84,24 @@ def read_input(most: int = -1) -> bytes:
     if sys.stdin is None:
         raise UsageError("standard input is closed; hand the text over by it, or name a file.")
     try:
-        return sys.stdin.buffer.read(most)
+        with _ended_by_ctrl_c():
+            return sys.stdin.buffer.read(most)
     except OSError as error:
         raise UsageError(f"standard input cannot be read: {error.strerror}; hand the text over by it, or name a file.") from None
+
+
+@contextmanager
+def _ended_by_ctrl_c() -> Iterator[None]:
+    """A loop's handler of SIGINT asks its task to end, which a read that waits never hears of."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):  # not ours to set; or it is ignored
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def fail(error: BaseException) -> NoReturn:
