@@ -146,6 +146,8 @@ async def test_options_for_hosts_hold_without_any_setting(cli):
 
 WRONG = {
     "a registry that is none": (["--registry", "a b"], "--registry wants a host"),
+    "a registry as a browser has it": (["--registry", "https://nvcr.io/"], "leave https:// and the path out"),
+    "a scope in place of a registry": (["--release", "nvcr.io/acme"], "--release wants a host, or host:port; leave https:// and the path out"),
     "an authority that is not there": (["--ca-file", "nothing.pem"], "--ca-file"),
     "a host with a scheme": (["--plain-http", "http://a"], "--plain-http"),
 }

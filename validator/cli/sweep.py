@@ -106,6 +106,8 @@ def _host(text: str | None, option: str) -> Host | None:
     from validator.credential import UnreadableRegistry, canonical_host
     from validator.errors import UsageError
 
+    if text is not None and "/" in text:
+        raise UsageError(f"{option} wants a host, or host:port; leave https:// and the path out.")
     try:
         return canonical_host(text) if text is not None else None
     except UnreadableRegistry as error:

@@ -14,7 +14,7 @@ _LATER: Final = "Ask again later; nothing is known against the credential"
 _OPERATOR: Final = "Tell the platform's operator; nothing is known against the credential"
 
 WORDS: Final = MappingProxyType({
-    Reason.LOGIN_ACCEPTED: ("The registry accepts this login, and refuses a made-up one.", "Nothing to do; name an image to prove a pull"),
+    Reason.LOGIN_ACCEPTED: ("The registry accepts this login, and refuses a made-up one.", "Nothing to do; only an image that nobody else may read would prove a pull"),
     Reason.PULL_PROVEN: ("The credential reads an image that nobody else may read.", "Nothing to do"),
     Reason.REFUSED: ("The registry refuses this username and secret.", "Make a new secret at the registry, and store it"),
     Reason.EXPIRED: ("The registry says that this secret has expired.", "Make a new secret at the registry, and store it"),
