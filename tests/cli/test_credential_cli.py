@@ -181,6 +181,19 @@ async def test_import_is_all_or_nothing(cli: Cli) -> None:
         assert len(await rows(cli, "--user", "bob")) == 1
 
 
+async def test_what_an_import_asked_is_each_ones_first_status(cli: Cli) -> None:
+    async with Scripted({"L!": err("UNAUTHORIZED")}) as registry:
+        cli.registries = registry.settings()
+        one = {"user": "ada", "name": "a", "registry": registry.host, "username": USERNAME, "auth": SECRET}
+        lines = "\n".join(json.dumps({**one, "user": user}) for user in ("ada", "bob"))
+        assert (await cli.run("credential", "import", "-", stdin=lines)).code == 0
+        for user in ("ada", "bob"):
+            [row] = await rows(cli, "--user", user)
+            assert (row["state"], row["verdict"], row["reason"]) == ("alive", "valid", "login_accepted")
+        assert (await cli.run("credential", "import", "-", "--no-check", stdin=json.dumps({**one, "user": "eve"}))).code == 0
+        assert [row["state"] for row in await rows(cli, "--user", "eve")] == ["never_checked"]
+
+
 @pytest.mark.parametrize("lines", ["{", '{"user": "u"}', "[]", '{"user":"","name":"n","registry":"r.test","username":"u","auth":"x"}'])
 async def test_a_bad_line_is_named_by_its_number(lines: str, cli: Cli) -> None:
     result = await cli.run("credential", "import", "-", stdin=f"\n{lines}\n")

@@ -15,9 +15,14 @@ from validator.cli.base.options import AllowPrivate, CaFile, Format, FormatOptio
 from validator.cli.base.running import Command, fail, leave, put, run, say
 
 if TYPE_CHECKING:
-    from validator.app import App, Opened
+    from datetime import datetime
+
+    from validator.app import Opened
     from validator.cli.base.payload import Entry
     from validator.credential import Credential
+    from validator.ledger.statuses import StatusRow
+    from validator.probe import Probed
+    from validator.stores.base import Place
 
 credential = typer.Typer(no_args_is_help=True, help="Keep registry credentials: set, list, show, delete, import.", rich_markup_mode=None)
 
@@ -84,12 +89,12 @@ async def _set(entry: Entry, allowed: Leave, *, check: bool, force: bool, proof:
         stored = not bad or (force and not hopeless)
         if stored:
             kept = await store.put(held, proof=proof)
-            await _write_status(app, kept, probed)
+            await app.opened.ledger.statuses.put(_first_status(kept, probed, app.probe.now()))
         shown |= {"stored": stored, **check_json(probed, str(held.scope), app.probe.now(), proof if image is not None else None)}
     return shown, int(Exit.GOOD if stored else exit_of(verdict.outcome))
 
 
-async def _write_status(app: App, kept: Credential, probed: Any) -> None:
+def _first_status(kept: Credential, probed: Probed, at: datetime) -> StatusRow:
     """The verdict of this check is the stored row's first status."""
     from validator.ledger.statuses import StatusKey, row_of
     from validator.sealing import Fingerprint
@@ -97,10 +102,10 @@ async def _write_status(app: App, kept: Credential, probed: Any) -> None:
 
     key = StatusKey(kept.user, kept.scope, Fingerprint(str(probed.fingerprint)), kept.row)
     step = advance(
-        None, probed.verdict, at=app.probe.now(), confirm_after_s=probed.provider.pace.confirm_after_s, healthy=False,
+        None, probed.verdict, at=at, confirm_after_s=probed.provider.pace.confirm_after_s, healthy=False,
         sent=any(exchange.authorized for exchange in probed.evidence.exchanges),
     )  # fmt: skip
-    await app.opened.ledger.statuses.put(row_of(key, kept.name, step.standing))
+    return row_of(key, kept.name, step.standing)
 
 
 def _set_text(shown: dict[str, Any]) -> str:
@@ -194,20 +199,27 @@ def import_(
 
 async def _import(entries: list[Entry], allowed: Leave, *, check: bool) -> tuple[dict[str, Any], int]:
     from validator.app import open_app
+    from validator.credential import Credential
     from validator.errors import Exit
     from validator.probe import Inquiry
     from validator.verdict import Outcome
 
     settings = read_settings(allowed, tuple(dict.fromkeys(entry.credential.scope.host for entry in entries)))
     refused: list[dict[str, Any]] = []
+    heard: dict[Place, tuple[Probed, datetime]] = {}
     async with open_app(settings) as app:
         store = app.opened.writable()
         for entry in entries if check else ():
-            verdict = (await app.probe.ask(Inquiry(host=entry.credential.scope.host, credential=entry.credential))).verdict
+            probed = await app.probe.ask(Inquiry(host=entry.credential.scope.host, credential=entry.credential))
+            verdict, heard[entry.credential.user, entry.credential.name] = probed.verdict, (probed, app.probe.now())
             if verdict.outcome in (Outcome.INVALID, Outcome.INSUFFICIENT, Outcome.MISCONFIGURED):
                 refused.append({"line": entry.line, "verdict": verdict.outcome.value, "reason": verdict.reason.value})
         if not refused:
             await store.put_many([(entry.credential, None) for entry in entries])
+            kept = [(one, *heard[one.user, one.name]) for one in await store.some([*heard]) if isinstance(one, Credential)]
+            mark = app.probe.fingerprinter.of
+            same = [one for one in kept if mark(one[0].scope.host, one[0].username, one[0].secret) == one[1].fingerprint]  # else set anew meanwhile
+            await app.opened.ledger.statuses.put(*(_first_status(*one) for one in same))
     return {"stored": 0 if refused else len(entries), "refused": refused}, int(Exit.BAD if refused else Exit.GOOD)
 
 
