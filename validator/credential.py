@@ -23,6 +23,10 @@ Host = NewType("Host", str)
 
 DOCKER_HUB: Final = Host("docker.io")
 DOCKER_HUB_NAMES: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"})
+OSMOS_OWN: Final = "(osmo)"
+"""Whose credential it is that OSMO pulls its own images with, in every pod: no user's id. The operator looks after it."""
+BACKEND_IMAGES: Final = "backend_images"
+"""The name of that credential: OSMO's setting that it stands in."""
 
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?")
 _IPV6: Final = re.compile(r"\[[0-9a-f:.]+\]")

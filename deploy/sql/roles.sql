@@ -26,8 +26,9 @@ GRANT USAGE ON SCHEMA validator TO validator_reader;
 GRANT USAGE ON SCHEMA public TO validator;
 GRANT SELECT ON public.credential, public.ueks, public.profile TO validator;
 
--- Where OSMO keeps its settings in the database (not in a ConfigMap), `disable_registry_validation` is read here. Leave it out if you do
--- not want that: its scopes then belong into the program's own setting osmo.disabled.
+-- Where OSMO keeps its settings in the database (not in a ConfigMap), `disable_registry_validation` and the credential of OSMO's own images
+-- (`backend_images`) are read here. Leave it out if you do not want that, or rows are left of before OSMO's settings were in a ConfigMap: the
+-- scopes then belong into the program's own setting osmo.disabled.
 DO $$
 BEGIN
     IF to_regclass('public.configs') IS NOT NULL THEN

@@ -127,6 +127,22 @@ async def test_rights_that_are_missing_are_one_sentence(postgres: Postgres, guar
         guarded.connection.execute("GRANT SELECT ON public.ueks TO validator")
 
 
+async def test_osmos_own_credential_is_read_where_its_settings_may_be(guarded: House) -> None:
+    async def names() -> list[str]:
+        async with open_store(Settings(**guarded.settings()), environ={}) as opened:
+            assert [one.name for one in await opened.store.as_kubelet("ann")] == [one.name async for one in opened.store.outlines()][::-1]
+            return [one.name async for one in opened.store.outlines()]
+
+    guarded.backend_images("nvcr.io")
+    assert await names() == ["backend_images", "ngc"]
+    guarded.connection.execute("REVOKE SELECT (key, value, type) ON public.configs FROM validator")
+    try:
+        assert await names() == ["ngc"]
+    finally:
+        guarded.connection.execute("GRANT SELECT (key, value, type) ON public.configs TO validator")
+        guarded.connection.execute("DELETE FROM configs WHERE key = 'backend_images'")
+
+
 async def test_a_role_that_may_make_no_schema_is_told_what_to_run(postgres: Postgres, tmp_path: Path) -> None:
     name = postgres.database()
     with postgres.connect(name) as connection:

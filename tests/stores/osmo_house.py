@@ -104,6 +104,16 @@ class House:
         value = json.dumps({"disable_registry_validation": list(scopes)})
         self.connection.execute("INSERT INTO configs VALUES ('credential_config', %s, 'WORKFLOW')", (value,))
 
+    def backend_images(self, registry: str, username: str = "u", auth: str = "s", *, clear: bool = False) -> None:
+        """OSMO's setting of the credential of its own images, over what was there; `clear`: as it is until OSMO reads it next."""
+        token = auth if clear else sealed(auth, self.meks[self.current])
+        self.put_backend_images(json.dumps({"init": "i", "credential": {"registry": registry, "username": username, "auth": token}}))
+
+    def put_backend_images(self, value: str) -> None:
+        """The setting with exactly this text."""
+        statement = "INSERT INTO configs VALUES ('backend_images', %s, 'WORKFLOW') ON CONFLICT (key, type) DO UPDATE SET value = excluded.value"
+        self.connection.execute(statement, (value,))
+
     def dump(self) -> list[Any]:
         """Everything that is OSMO's, to see that nobody wrote it."""
         tables = ("users", "profile", "ueks", "credential", "configs", "pools")

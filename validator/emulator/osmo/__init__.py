@@ -95,6 +95,11 @@ class Osmo:
                         copy.write_row(row)
         return number
 
+    def set_backend_images(self, registry: str, username: str, secret: str) -> None:
+        """The credential that OSMO pulls its own images with, in its settings: the secret alone is sealed, by the master key."""
+        value = json.dumps({"credential": {"registry": registry, "username": username, "auth": _sealed(secret, self._mek)}})
+        self.connection.execute("INSERT INTO configs (key, value, type) VALUES ('backend_images', %s, 'WORKFLOW')", (value,))
+
 
 def _new_key() -> OctKey:
     return OctKey.import_key({"kty": "oct", "kid": secrets.token_hex(16), "k": _base64url(secrets.token_bytes(32))})

@@ -18,10 +18,14 @@ def made_up(users: int, credentials: int, registries: Sequence[str], seed: str) 
     for number in range(credentials):
         user, registry = number % users, registries[(number // users) % len(registries)]
         name = f"user-{user:06d}@example.org"
-        secret = letters(f"{seed} {user} {registry}", 40, "abcdefghijklmnopqrstuvwxyz0123456789")
+        secret = _secret(seed, f"{user} {registry}")
         yield Stored(
             name, registry.partition(".")[0].replace("registry-1", "hub"), registry, "$oauthtoken" if registry == "nvcr.io" else "robot", secret
         )
+
+
+def _secret(seed: str, of: str) -> str:
+    return letters(f"{seed} {of}", 40, "abcdefghijklmnopqrstuvwxyz0123456789")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--users", type=int, default=100, metavar="N", help="default: 100")
     parser.add_argument("--credentials", type=int, default=300, metavar="N", help="of all users together; default: 300")
     parser.add_argument("--registry", action="append", metavar="HOST", help=f"may be repeated; default: {', '.join(REGISTRIES)}")
+    parser.add_argument("--backend-images", metavar="HOST", help="OSMO pulls its own images from there, with a made-up credential")
     parser.add_argument("--seed", default="validator", metavar="TEXT", help="another one makes other secrets")
     given = parser.parse_args(arguments)
     registries = given.registry or REGISTRIES
@@ -41,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         with psycopg.connect(given.dsn, autocommit=True) as connection:
-            number = Osmo(connection, given.mek_file).fill(made_up(given.users, given.credentials, registries, given.seed))
+            osmo = Osmo(connection, given.mek_file)
+            number = osmo.fill(made_up(given.users, given.credentials, registries, given.seed))
+            if given.backend_images is not None:
+                osmo.set_backend_images(given.backend_images, "osmo", _secret(given.seed, "osmo"))
     except (psycopg.Error, OSError) as error:
         sys.stderr.write(f"The database cannot be built ({type(error).__name__}); is it there, empty, and yours?\n")
         return 2

@@ -5,12 +5,9 @@ They are read as `public.NAME` whatever versions of them other schemas show (osm
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import Final
 
-from validator.credential import RegistryScope, UnreadableRegistry, parse_scope
 from validator.errors import StoreError
 from validator.stores.osmo.base.reading import Reader
 
@@ -25,7 +22,6 @@ SELECT c.relname, a.attname, format_type(a.atttypid, NULL), has_column_privilege
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE n.nspname = 'public' AND c.relname = ANY(%s) AND c.relkind IN ('r', 'p', 'v') AND a.attnum > 0 AND NOT a.attisdropped
 """
-_CONFIG: Final = "SELECT value FROM public.configs WHERE type::text = 'WORKFLOW' AND key = 'credential_config'"
 _HSTORE: Final = "SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'hstore'"
 
 
@@ -55,17 +51,3 @@ async def readable(reader: Reader, table: str, columns: Iterable[str]) -> bool:
     """Whether these columns of a table of OSMO's are there, and may be read."""
     may = {str(column): bool(allowed) for _, column, _, allowed in await reader.rows(_FOUND, ([table],))}
     return all(may.get(column, False) for column in columns)
-
-
-async def disabled_in(reader: Reader) -> tuple[RegistryScope, ...]:
-    """The registries that OSMO's operator wants unchecked; what is no registry's text is left out."""
-    found = list[RegistryScope]()
-    for (value,) in await reader.rows(_CONFIG):
-        try:
-            config = json.loads(value) if isinstance(value, str) else value
-        except ValueError:
-            continue
-        for text in config.get("disable_registry_validation") or () if isinstance(config, dict) else ():
-            with suppress(UnreadableRegistry):
-                found.append(parse_scope(str(text)))
-    return tuple(found)
