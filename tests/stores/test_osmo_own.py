@@ -92,6 +92,10 @@ BROKEN: dict[str, tuple[Callable[[House], str], str]] = {
     "a number in it": (lambda house: member(house, auth=5), FORM),
     "half a character": (lambda house: member(house, username="\ud800"), FORM),
     "no registry": (lambda house: member(house, registry="a b"), "it holds a character that no registry's name has"),
+    "a userinfo": (
+        lambda house: member(house, registry=f"https://u:{CANARY}@nvcr.io/x"),
+        "it holds a username or a digest; give the registry's host and path alone",
+    ),
     "an unknown key": (lambda house: member(house, auth=sealed(CANARY, other(house))), "its key key9 is not in OSMO's key file"),
     "a flipped bit": (lambda house: member(house, auth=flipped(sealed(CANARY, house.meks["key1"]), 3)), "it does not open with its key: damaged, or sealed by another (key key1)"),
     "cut off": (lambda house: member(house, auth=sealed(CANARY, house.meks["key1"])[:60]), "it is cut off or damaged"),

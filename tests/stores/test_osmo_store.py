@@ -143,6 +143,15 @@ async def test_what_cannot_be_opened_is_told_apart_with_its_reason_and_hides_nob
     assert ("CANARY" in bad.why, token in bad.why, "\n" in bad.why) == (False, False, False)
 
 
+async def test_a_login_in_a_registrys_text_is_shown_nowhere(house: House, opened: Opener) -> None:
+    house.add("ann", "c", "https://ann:CANARY-9f3c-kestrel@nvcr.io/acme")
+    async with opened() as store:
+        [one], [outline] = await all_of(store), [row async for row in store.outlines()]
+    assert isinstance(one, UnreadableRow)
+    assert (str(one.scope), str(outline.scope), one.written) == ("***@nvcr.io/acme",) * 3
+    assert "CANARY" not in repr((one, outline))
+
+
 async def test_a_users_key_that_is_missing_or_of_an_unknown_master_key_is_told_with_its_id(house: House, opened: Opener) -> None:
     house.add("ann", "c", "nvcr.io")
     house.add("bob", "c", "nvcr.io")

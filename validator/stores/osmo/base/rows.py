@@ -80,18 +80,24 @@ class Stored(NamedTuple):
         try:
             return parse_scope(self.profile or "")
         except UnreadableRegistry:
-            host, _, path = (self.profile or "").partition("/")
+            host, _, path = _without_userinfo(self.profile or "").partition("/")
             return RegistryScope(Host(shown_text(host)), shown_text(path))
 
     @property
     def written(self) -> str:
         """The key under which OSMO writes it into a pull secret; "" where that is the one that every Docker Hub row has."""
-        key = osmo_scope(self.profile or "")
+        key = osmo_scope(_without_userinfo(self.profile or ""))
         return "" if self.scope.host == DOCKER_HUB and key.partition("/")[0] == "registry-1.docker.io" else shown_text(key)
 
     def outline(self) -> Outline:
         """It, with nothing opened."""
         return Outline(self.user, self.name, self.scope, self.row)
+
+
+def _without_userinfo(registry: str) -> str:
+    """The registry's text, shown in reports; people paste a whole login before the `@`, and nothing is ever asked there."""
+    _, at, rest = registry.rpartition("@")
+    return f"***@{rest}" if at else registry
 
 
 @dataclass(frozen=True, slots=True)
