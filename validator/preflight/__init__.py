@@ -34,6 +34,7 @@ from validator.preflight.base import (
     combine,
     matching,
     pull_host,
+    told_name,
     unused_keys,
     why_not,
     why_unused,
@@ -157,7 +158,7 @@ class Preflight:
     def _course(self, request: _Request, wanted: Wanted, image: Reference) -> Course:
         host = _pull_host(image)
         sent = [as_kubelet_splits(one) if isinstance(one, Credential) else one for one in request.rings[wanted.group].matching(image)]
-        keys = [Key(one.name, one, self._fingerprint(request, host, one)) for one in sent]
+        keys = [Key(told_name(one), one, self._fingerprint(request, host, one)) for one in sent]
         return Course(self.conversations, host, image, wanted.platforms, keys)
 
     def _fingerprint(self, request: _Request, host: Host, one: Stored) -> str:

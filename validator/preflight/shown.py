@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from validator.credential import OSMOS_OWN
 from validator.preflight.base import Foretelling, Foretold
 from validator.protocol.base import shown_text
 from validator.reporting import Finding, Result
@@ -25,6 +26,7 @@ _WHY_IS_CAUSE: Final = frozenset(
     {Reason.INVALID_REFERENCE, Reason.UNRENDERED, Reason.PULL_SECRET_BROKEN, Reason.PLATFORM_MISSING, Reason.PLATFORM_MISMATCH}
 )
 _WHY_IS_ADVICE: Final = frozenset({Reason.NO_CREDENTIAL, Reason.NODE_CREDENTIALS_POSSIBLE})
+_NAMED: Final = {OSMOS_OWN: "OSMO's own credential"}
 _RESULTS: Final = {
     ImageOutcome.PULLABLE: Result.PASSED, ImageOutcome.UNKNOWN: Result.SKIPPED, ImageOutcome.DENIED: Result.FAILED,
     ImageOutcome.NOT_FOUND: Result.FAILED, ImageOutcome.WRONG_PLATFORM: Result.FAILED,
@@ -65,7 +67,7 @@ def words_of(told: Foretold) -> tuple[str, str]:
     why = shown_text(told.why, MAX_IMAGE)
     if why and reason in _WHY_IS_CAUSE:
         return f"{cause.removesuffix('.')}: {why.removesuffix('.')}.", advice
-    return cause, why if why and reason in _WHY_IS_ADVICE else f"{advice}: {why}" if why else advice
+    return cause, why if why and (reason in _WHY_IS_ADVICE or told.is_osmos) else f"{advice}: {why}" if why else advice
 
 
 def findings(told: Foretelling) -> tuple[Finding, ...]:
@@ -89,7 +91,7 @@ def foretelling_text(told: Foretelling) -> str:
     for one in told.images:
         cause, advice = words_of(one)
         verdict = one.verdict
-        via = f" via {one.via}" if one.via else ""
+        via = f" via {_NAMED.get(one.via, one.via)}" if one.via else ""
         since = f", as of {instant(one.checked_at)}" if one.cached else ""
         lines.append(f"{_place(one)}{shown_text(one.image, MAX_IMAGE)}: {verdict.outcome} ({verdict.reason}){via}{since}")
         if verdict.outcome is not ImageOutcome.PULLABLE:

@@ -6,10 +6,10 @@ from validator.preflight.base.conversations import Conversations
 from validator.preflight.base.course import Course, Key
 from validator.preflight.base.kubelet import Keyring, combine, matching, pull_host, without_key
 from validator.preflight.base.repeats import Repeats
-from validator.preflight.base.values import Foretelling, Foretold, Held, Place, Stored, Tried, Wanted
+from validator.preflight.base.values import Foretelling, Foretold, Held, Place, Stored, Tried, Wanted, told_name
 from validator.preflight.base.words import unused_keys, why_not, why_unused
 
 __all__ = [
     "Answers", "Controls", "Conversations", "Course", "Foretelling", "Foretold", "Held", "Key", "Keyring", "Place", "Repeats", "Stored",
-    "Tried", "Wanted", "combine", "matching", "pull_host", "unused_keys", "why_not", "why_unused", "without_key",
+    "Tried", "Wanted", "combine", "matching", "pull_host", "told_name", "unused_keys", "why_not", "why_unused", "without_key",
 ]  # fmt: skip

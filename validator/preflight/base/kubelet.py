@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Final
 
 from validator.config import AuthsKey
-from validator.credential import DOCKER_HUB, Host, RegistryScope, UnreadableRegistry, canonical_host, kubelet_order, osmo_scope
+from validator.credential import DOCKER_HUB, OSMOS_OWN, Host, RegistryScope, UnreadableRegistry, canonical_host, kubelet_order, osmo_scope
 from validator.preflight.base.values import Held, Stored, Tried
 from validator.protocol.reference import Reference
 from validator.providers import provider_for
@@ -72,12 +72,14 @@ class Keyring:
     def of(cls, held: Sequence[Held], group: Sequence[Reference], written_as: AuthsKey) -> Keyring:
         """The pull secret that a `group` of images gets from what is `held`.
 
-        OSMO writes only the scopes that cover an image of the group, by whole path segments, the longest first (osmo.md 3.2).
+        OSMO writes only the scopes that cover an image of the group, by whole path segments, the longest first, and into every pod, after
+        them, its own (osmo.md 3.2).
         """
         keys = [one for one in held if not isinstance(one, BrokenPullSecret)]
         if written_as is AuthsKey.OSMO:
-            written = [one for one in keys if any(_osmo_covers(auths_of(one, written_as), other) for other in group)]
-            keys = sorted(written, key=lambda one: len(auths_of(one, written_as)), reverse=True)
+            users = [one for one in keys if one.user != OSMOS_OWN and any(_osmo_covers(auths_of(one, written_as), other) for other in group)]
+            users.sort(key=lambda one: len(auths_of(one, written_as)), reverse=True)
+            keys = users + [one for one in keys if one.user == OSMOS_OWN]
         ring = cls({}, [])
         for at, one in enumerate(keys):
             text = auths_of(one, written_as)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from validator.credential import Credential
+from validator.credential import OSMOS_OWN, Credential
 from validator.protocol.manifest import Platform
 from validator.providers import Provider
 from validator.stores.base import BrokenPullSecret, UnreadableRow
@@ -49,6 +49,11 @@ class Tried:
     image: ImageVerdict
 
 
+def told_name(one: Stored) -> str:
+    """How a credential is named to a user: OSMO's own by whose it is, and by no more."""
+    return one.name if one.user != OSMOS_OWN else OSMOS_OWN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foretold:
     """What will happen to one image. `via` is the credential that pulls it; `tried` all that were asked, in order.
@@ -69,6 +74,11 @@ class Foretold:
     cached: bool = False
     asked: bool = True
     registry: str = ""
+
+    @property
+    def is_osmos(self) -> bool:
+        """True if no credential of the user's was tried: OSMO's own alone matches."""
+        return bool(self.tried) and all(one.name == OSMOS_OWN for one in self.tried)
 
     @property
     def image(self) -> str:
