@@ -93,6 +93,7 @@ EVENTS: Final = frozenset(
         "notice_written",
         "osmo_settings_unread",
         "preflight_answered",
+        "osmo_credential_failed",
         "probe_answered",
         "queue_lost",
         "registry_unjudged",

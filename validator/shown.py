@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from validator.credential import Credential
+from validator.credential import OSMOS_OWN, Credential
 from validator.evidence import Exchange
 from validator.ledger import Ledger
 from validator.ledger.statuses import StatusRow
@@ -29,9 +29,9 @@ def instant(at: datetime | None) -> str | None:
 
 
 def shown_username(credential: Credential) -> str:
-    """The username as it may be shown: where it is the token again, as some registries have it, it is as secret as that."""
+    """The username as it may be shown: where it is the token again, as some registries have it, it is as secret as that; OSMO's own never."""
     twice = bool(credential.username) and SecretStr(credential.username) == credential.secret
-    return MASK if twice else mask(shown_text(credential.username))
+    return MASK if twice or credential.user == OSMOS_OWN else mask(shown_text(credential.username))
 
 
 def check_json(probed: Probed, registry: str | None, checked_at: datetime, image_text: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tests.api.conftest import Answered, Open, Service
 from tests.cases.scripted import Scripted
 from validator.api import Route, routes_of
 from validator.api.base.caller import REMEMBERED_S
+from validator.credential import OSMOS_OWN
 from validator.ledger.tokens import Scope
 
 ROUTES = {f"{route.method} {route.path}": route for route in routes_of()}
@@ -131,6 +132,9 @@ async def test_the_users_header_counts_only_by_setting_and_from_listed_addresses
         assert (await service.post("/v1/sweeps", {}, headers=ann)).status == 403
         assert (await service.get("/v1/users/x/credentials", headers={"x-osmo-user": "*"})).status == 401
         assert (await service.get("/v1/sweeps", headers={"x-osmo-user": ""})).status == 401
+        for token in (None, await service.token("read")):
+            answer = await service.get(f"/v1/users/{OSMOS_OWN}/credentials", token, headers={"x-osmo-user": OSMOS_OWN})
+            assert answer.status == 403, "a name that no user has"
 
 
 async def test_the_users_header_narrows_a_token_and_never_widens_it(opening: Open) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.api.conftest import Open, Service
 from tests.cases.scripted import SECRET, Scripted, err
+from validator.credential import OSMOS_OWN
+from validator.logs import MASK
 
 HONEST = {"L!": err("UNAUTHORIZED"), "T!": err("UNAUTHORIZED")}
 ROW = ["user", "name", "registry", "verdict", "reason", "level", "state", "transition", "checked_at", "last_attempt", "expires_at"]
@@ -26,6 +28,13 @@ async def test_a_checked_credential_shows_what_was_confirmed(opening: Open) -> N
         [row] = (await service.get("/v1/users/ann/credentials", token)).body["credentials"]
         assert (row["state"], row["verdict"], row["level"]) == ("alive", "valid", "pull")
         assert row == (await service.get("/v1/users/ann/credentials/key", token)).body
+
+
+async def test_of_osmos_own_credential_no_username_is_shown(opening: Open) -> None:
+    async with Scripted(dict(HONEST)) as registry, opening(registries=registry.settings()) as service:
+        await service.keep(OSMOS_OWN, "backend_images", registry.host)
+        answer = await service.post(f"/v1/users/{OSMOS_OWN}/credentials/backend_images/check", None, await service.token())
+        assert (answer.body["verdict"], answer.body["username"]) == ("valid", MASK)
 
 
 async def test_one_refusal_makes_a_suspect_whose_former_verdict_is_shown(opening: Open) -> None:

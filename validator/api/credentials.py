@@ -21,7 +21,7 @@ from validator.ledger.tokens import Scope
 from validator.probe import Inquiry, Probed
 from validator.protocol.reference import InvalidReference, Reference, parse_reference
 from validator.sealing import Fingerprint
-from validator.shown import check_json, status_row, status_rows, unasked_json
+from validator.shown import check_json, shown_username, status_row, status_rows, unasked_json
 from validator.status import advance
 from validator.stores.base import UnreadableRow
 from validator.verdict import Outcome, Reason
@@ -65,7 +65,7 @@ async def check(call: Call) -> web.Response:
             async with asyncio.timeout(CHECK_S):
                 probed = await house.probe.ask(inquiry)
         except TimeoutError:
-            return web.json_response(unasked_json(Outcome.UNKNOWN, Reason.DEADLINE, str(stored.scope), stored.username, house.now()))
+            return web.json_response(unasked_json(Outcome.UNKNOWN, Reason.DEADLINE, str(stored.scope), shown_username(stored), house.now()))
         turn.refused = refused(probed)
     await _write(house, stored, probed)
     house.metrics.verdict(stored.scope.host, probed.verdict.outcome, probed.verdict.reason)

@@ -22,7 +22,7 @@ from validator.ledger.sweeps import LaneRow, SweepRow
 from validator.probe.reach import provider_of, settings_of
 from validator.sweep.base import Report, logged
 from validator.sweep.base.book import RENEW_S
-from validator.sweep.ending import alert_of_rows, trim
+from validator.sweep.ending import alert_of_osmos, alert_of_rows, trim
 from validator.sweep.planning import planned
 
 _PLACE: Final = "(sweep)"
@@ -79,6 +79,7 @@ async def _closed(work: Work, sweep: SweepRow, stopping: asyncio.Event) -> bool:
         return False
     teller = replace(work.teller, stop=stopping)
     await alert_of_rows(teller, ledger, work.store, sweep)
+    await alert_of_osmos(teller, ledger, work.store, now())
     report = Report(sweep.id, sweep.started_at)
     report.notices = await teller.tell(sweep.id)
     summary = await ledger.reports.summary(sweep.id)

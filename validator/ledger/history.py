@@ -15,7 +15,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from validator.credential import Host, RegistryScope
+from validator.credential import OSMOS_OWN, Host, RegistryScope
 from validator.ledger.base.behind import Statement, Write
 from validator.ledger.base.database import Database
 from validator.ledger.base.tables import HISTORY
@@ -85,7 +85,7 @@ def change_of(key: StatusKey, name: str, before: Standing | None, step: Step, *,
         hints=step.verdict.hints,
         since=since if step.transition in BAD else None,
         expires_at=after.expires_at,
-        notice=None if step.transition in TOLD else NOBODY,
+        notice=None if step.transition in TOLD and key.user != OSMOS_OWN else NOBODY,  # of OSMO's own the operator hears, by an alert
     )
 
 

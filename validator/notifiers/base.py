@@ -14,6 +14,8 @@ from typing import Any, Final, Protocol
 class Alert(StrEnum):
     """What the operator is told of; each is the event that is logged for it."""
 
+    OSMOS_OWN = "osmo_credential_failed"
+    """The credential that OSMO pulls its own images with is dead, impaired, or ends soon."""
     QUARANTINED = "lane_quarantined"
     CANARY = "canary_failed"
     FAULT = "fault_caught"

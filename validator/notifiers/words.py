@@ -171,6 +171,7 @@ def short(digest: Digest) -> str:
 
 
 _HEADS: Final = {
+    Alert.OSMOS_OWN: "OSMO's own registry credential",
     Alert.QUARANTINED: "Registries whose refusals are not believed",
     Alert.CANARY: "Canaries",
     Alert.FAULT: "Faults of the program itself; please report them",

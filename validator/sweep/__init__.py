@@ -27,7 +27,7 @@ from validator.stores.base import CredentialStore
 from validator.sweep.base import LaneReport, Report, Told, logged
 from validator.sweep.base.book import Book, Superseded
 from validator.sweep.base.queue import given_proofs
-from validator.sweep.ending import alert_of, alert_of_book, alert_of_rows, trim
+from validator.sweep.ending import alert_of, alert_of_book, alert_of_osmos, alert_of_rows, trim
 from validator.sweep.lane import Lane
 from validator.sweep.lanes import canary_at, counting, guarded, lane_of, side_by_side
 from validator.sweep.planning import Expected, expected, planned
@@ -195,6 +195,7 @@ class Sweep:
             await alert_of(self.teller, lane)
         await alert_of_book(self.teller, book, self.probe.now())
         await alert_of_rows(self.teller, self.ledger, self.store, sweep)
+        await alert_of_osmos(self.teller, self.ledger, self.store, self.probe.now())
         if report.stopped:
             await self.ledger.sweeps.stop(sweep, now=self.probe.now())
         else:

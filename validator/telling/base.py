@@ -60,6 +60,8 @@ def log_alert(kind: Alert, subject: str, text: str) -> None:
     """An alert as the event that it is."""
     log = structlog.get_logger()
     match kind:
+        case Alert.OSMOS_OWN:
+            log.warning("osmo_credential_failed", subject=subject, text=text)
         case Alert.QUARANTINED:
             log.warning("lane_quarantined", subject=subject, text=text)
         case Alert.CANARY:

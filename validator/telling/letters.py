@@ -82,7 +82,7 @@ class Letters:
 
     async def _told(self, line: Line, held: Credential | UnreadableRow) -> words.Told:
         reason = Reason(line["reason"])
-        provider = await self._provider(Host(line["host"]))
+        provider = await self.provider_at(Host(line["host"]))
         cause, advice = cause_and_advice(reason, provider.causes, provider.advice)
         happened, expiring = str(line["happened"]), line["happened"] == Transition.EXPIRING
         renewable = (happened in _BAD and reason not in _NOT_BY_RENEWING) or expiring
@@ -104,7 +104,8 @@ class Letters:
                 registry = held.written if held.written.isprintable() and mask(held.written) == held.written and held.written else registry
         return words.command_line(self.program, held.name, registry, username, held.user)
 
-    async def _provider(self, host: Host) -> Provider:
+    async def provider_at(self, host: Host) -> Provider:
+        """Whose words are told of a registry."""
         named = settings_of(self.settings, host).provider
         kept = await self.ledger.challenges.get(host) if named is None else None
         return provider_for(host, named or (kept.provider if kept is not None and kept.provider else None))

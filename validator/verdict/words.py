@@ -12,6 +12,9 @@ from validator.verdict.base import Hint, Reason
 
 _LATER: Final = "Ask again later; nothing is known against the credential"
 _OPERATOR: Final = "Tell the platform's operator; nothing is known against the credential"
+OSMOS_OWN_IS: Final = "OSMO pulls its own images with it in every pod: without it every workflow stops"
+OSMOS_ADVICE: Final = "set `backend_images.credential` in OSMO's configuration"
+"""What its operator does about it; a user can do nothing."""
 
 WORDS: Final = MappingProxyType({
     Reason.LOGIN_ACCEPTED: ("The registry accepts this login, and refuses a made-up one.", "Nothing to do; only an image that nobody else may read would prove a pull"),

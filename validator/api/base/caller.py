@@ -16,6 +16,7 @@ from validator.api.base.limits import Rate
 from validator.api.base.problem import Kind, Problem
 from validator.config import Api
 from validator.config.base import is_loopback_name
+from validator.credential import OSMOS_OWN
 from validator.ledger.tokens import EVERYBODY, Scope, Token, Tokens
 
 REMEMBERED_S: Final = 5.0
@@ -93,6 +94,8 @@ class Gate:
         named = request.headers.getall("x-osmo-user", []) if is_among(request.remote, self._trusted) else []
         if len(named) > 1 or any(not one.isprintable() for one in named):
             raise Problem(Kind.BAD_REQUEST, "The gateway names no user, or several.")
+        if named == [OSMOS_OWN]:
+            raise Problem(Kind.FORBIDDEN, "No user has this name: OSMO's own credential is its operator's.")
         user = named[0] if named and named[0] not in ("", EVERYBODY) else None
         if text is not None:
             token = await self._token(text, request)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from validator.credential import OSMOS_OWN
 from validator.ledger.history import BAD, Event
 from validator.ledger.statuses import StatusRow
 from validator.protocol.base import shown_text
 from validator.providers import Provider
 from validator.status import State, Transition
 from validator.verdict import Hint, Reason
-from validator.verdict.words import HINTS, cause_and_advice
+from validator.verdict.words import HINTS, OSMOS_ADVICE, OSMOS_OWN_IS, cause_and_advice
 
 STATES: Final = {
     State.ALIVE: "works", State.SUSPECT: "is suspect: something was said against it once, and is to be confirmed", State.DEAD: "does not work",
@@ -53,12 +54,13 @@ class Story:
         head = f"{shown_text(self.name)} of {shown_text(self.user)}, for {self.registry}"
         if status is None:
             return [f"{head}: stored, and not asked about yet"]
-        state = State(status.state)
-        lines = [f"{head}: {STATES[state]}"]
+        state, osmos = State(status.state), self.user == OSMOS_OWN
+        lines = [f"{head}: {STATES[state]}", *([f"  {OSMOS_OWN_IS}."] if osmos else [])]
         if status.verdict is not None and status.reason is not None:
             level = f", level {status.level}" if status.level else ""
             lines.append(f"  Last confirmed {_at(status.checked_at)}: {status.verdict} ({status.reason}){level}")
             cause, advice = cause_and_advice(Reason(status.reason), self.provider.causes, self.provider.advice)
+            advice = f"{advice.removesuffix('.')}, and {OSMOS_ADVICE}" if osmos and state in (State.DEAD, State.IMPAIRED) else advice
             lines += [f"  {cause}", f"  What to do: {advice.removesuffix('.')}."]
             lines += [f"  Note: {HINTS[Hint(hint)]}" for hint in status.hints]
             if state in (State.DEAD, State.IMPAIRED) and self.provider.renew is not None:
