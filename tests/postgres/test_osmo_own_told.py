@@ -174,3 +174,16 @@ async def test_status_explain_and_a_sweep_of_it_alone_show_it_to_the_operator(cl
         assert (USERNAME in told, here.told()) == (False, 0)
         rows = house.connection.execute("SELECT user_name FROM validator.credential_status").fetchall()
         assert rows == [(ANN,)], "the view has the rows of OSMO's table `credential` alone"
+
+
+async def test_what_impairs_it_is_told_with_what_to_do_and_nobody_is_counted_who_wants_no_notices(cli: Cli, house: House) -> None:
+    house.backend_images("nvcr.io/osmo", "osmo-robot", "nvapi-" + "x" * 64)
+    async with asking(cli, house, "nvcr.io", provider="ngc") as here:
+        cli.more = house.settings(notify="profile")
+        assert await here.sweep() == {BACKEND_IMAGES: "misconfigured (wrong_username)"}
+        [(kind, subject, text)] = house.connection.execute("SELECT kind, subject, facts ->> 'text' FROM validator.alerts").fetchall()
+        assert (kind, subject, here.told()) == ("osmo_credential_failed", "nvcr.io/osmo", 0)
+        assert text.startswith("OSMO's own credential cannot be used for pulling as it is stored. ")
+        told = (await cli.run("explain", BACKEND_IMAGES, "--user", OSMOS_OWN)).out
+        assert all("set `backend_images.credential` in OSMO's configuration" in said for said in (text, told))
+        assert not any(word in said for said in (text, told) for word in ("osmo-robot", "nvapi-x"))
