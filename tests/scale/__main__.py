@@ -1,4 +1,4 @@
-"""`python -m tests.scale`: simulate the nights of `docs/scale.md`, and write it. Minutes; the last line is one JSON object.
+"""`python -m tests.scale`: simulate the nights of `docs/scale.md`, and write it. Half an hour; the last line is one JSON object.
 
 `--keep FOLDER` holds what was simulated: what is there is not simulated again. `--only NAME` makes one of them and writes no page.
 """
@@ -9,7 +9,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,17 +17,18 @@ from tests.scale.kept import apart, kept
 from tests.scale.night import Simulated, real, simulated, together
 from tests.scale.page import NIGHTS, SEED, page, worst_apart
 
-MILLION: Final = "1000000-1000"
-"""A night that is on no page, for it takes hours."""
+APART: Final = 500_000
+"""From so many on each registry is simulated for itself."""
 PAGE: Final = Path(__file__).parents[2] / "docs" / "scale.md"
 
 
-def makers(told: Callable[[str], None]) -> dict[str, Callable[[], Simulated]]:
+def makers(folder: Path, told: Callable[[str], None]) -> dict[str, Callable[[], Simulated]]:
     """Each by its name."""
-    nights = {f"{number}-{dead}": (number, dead) for number, dead in NIGHTS}
-    found: dict[str, Callable[[], Simulated]] = {
-        name: lambda of=of: simulated(of[0], dead_every=of[1], told=told) for name, of in nights.items()  # type: ignore[misc]
-    }  # fmt: skip
+
+    def night(number: int, dead: int) -> Simulated:
+        return together(apart(folder, number, dead)) if number >= APART else simulated(number, dead_every=dead, told=told)
+
+    found: dict[str, Callable[[], Simulated]] = {f"{number}-{dead}": partial(night, number, dead) for number, dead in NIGHTS}
     number, factor, dead = SEED
     return found | {
         "virtual": lambda: simulated(number, factor=factor, dead_every=dead, told=told),
@@ -46,10 +47,7 @@ def main(words: list[str] | None = None) -> None:
         folder = asked.keep or Path(name)
         folder.mkdir(exist_ok=True)
         found = {}
-        if asked.only == MILLION:
-            number, dead = map(int, MILLION.split("-"))
-            print(json.dumps(asdict(together(apart(folder, number, dead)))))
-        for which, make in makers(lambda text: print(text, flush=True)).items():
+        for which, make in makers(folder, lambda text: print(text, flush=True)).items():
             if asked.only in ("", which):
                 print(which, flush=True)
                 found[which] = kept(folder / f"{which}.json", make)

@@ -51,7 +51,7 @@ class Lane:
     """By window in seconds: refused logins at most, and how many there may be."""
     per_second: float
     unjudged: Mapping[str | None, int]
-    """Of whom nothing could be said tonight, by reason."""
+    """Of whom nothing new could be said tonight, by reason."""
 
     @property
     def within(self) -> bool:
@@ -140,7 +140,7 @@ async def _lane(one: Platform, report: Report, host: str, first: float, factor: 
     pace, counted = one.probe.ways.provider(Host(host), None).pace, one.world.counted[host]
     lane = next(lane for lane in report.lanes if lane.registry == host)
     assert lane.finished_at is not None
-    unknown = SWEEP_ROWS.c.verdict == Outcome.UNKNOWN.value
+    unknown = SWEEP_ROWS.c.verdict.in_((Outcome.UNKNOWN.value, Outcome.UNPROVABLE.value))
     rows = one.opened.ledger.reports.rows(report.sweep, or_(unknown, LEFT_OVER), SWEEP_ROWS.c.host == host)
     return Lane(
         host=host, credentials=lane.credentials, requests=dict(counted.requests), logins=len(counted.logins), refused=len(counted.refused),
