@@ -14,6 +14,7 @@ import functools
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -36,6 +37,9 @@ from validator.ledger import engine
 from validator.providers import image_questions, login_questions
 
 __all__ = ["house", "osmo_database", "postgres"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it puts into the background, and all children of that
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 DIALLED: Final[list[str]] = []
 """Addresses outside this machine that somebody tried since the test began."""

@@ -97,17 +97,19 @@ def full() -> Iterator[int]:
 
 
 @pytest.fixture
-def full_on_six() -> Iterator[int]:
+def full_on_six() -> Iterator[socket.socket]:
+    """A listener on 127.0.0.1, whose port is full on ::1."""
     with ExitStack() as stack:
+        here = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         listener = stack.enter_context(socket.socket(socket.AF_INET6))
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listener.bind(("::1", 0))
+        listener.bind(("::1", here.getsockname()[1]))
         listener.listen(0)
         for _ in range(3):
             filler = stack.enter_context(socket.socket(socket.AF_INET6))
             filler.setblocking(False)
             filler.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
+        yield here
 
 
 async def test_a_connection_that_is_never_made_fails_after_the_connect_time(opened: Open, full: int):
@@ -145,8 +147,7 @@ async def test_tls_is_within_the_connect_time(opened: Open, serve: Serve):
     assert time.monotonic() - started < 8
 
 
-async def test_a_dead_sixth_family_costs_less_than_a_second(opened: Open, full_on_six: int):
-    listener = socket.create_server(("127.0.0.1", full_on_six))
+async def test_a_dead_sixth_family_costs_less_than_a_second(opened: Open, full_on_six: socket.socket):
     names = Names({"reg.test": [["::1", "127.0.0.1"]]})
     transport = await opened(names=names)
 
@@ -156,8 +157,8 @@ async def test_a_dead_sixth_family_costs_less_than_a_second(opened: Open, full_o
         await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(answer, sock=listener):
-        answered = await transport.send(asking(f"http://reg.test:{full_on_six}/v2/"))
+    async with await asyncio.start_server(answer, sock=full_on_six):
+        answered = await transport.send(asking(f"http://reg.test:{full_on_six.getsockname()[1]}/v2/"))
 
     assert answered.status == 200
     assert answered.ms < 1000
@@ -210,7 +211,7 @@ async def test_a_request_that_waited_for_a_free_connection_has_its_whole_connect
     assert [task.result().status for task in both] == [200, 200]
 
 
-async def test_a_request_that_waited_for_a_free_connection_waits_no_longer_than_others_for_its_own(opened: Open, full_on_six: int):
+async def test_a_request_that_waited_for_a_free_connection_waits_no_longer_than_others_for_its_own(opened: Open, full_on_six: socket.socket):
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         arrived.set()
@@ -222,8 +223,8 @@ async def test_a_request_that_waited_for_a_free_connection_waits_no_longer_than_
     arrived, go = asyncio.Event(), asyncio.Event()
     names = Names({"reg.test": [["127.0.0.1"], ["::1"]]})
     transport = await opened(Network(connect_s=0.3, total_s=10, connections_per_host=1), names=names)
-    request = asking(f"http://reg.test:{full_on_six}/v2/")
-    async with await asyncio.start_server(once, sock=socket.create_server(("127.0.0.1", full_on_six))), asyncio.TaskGroup() as group:
+    request = asking(f"http://reg.test:{full_on_six.getsockname()[1]}/v2/")
+    async with await asyncio.start_server(once, sock=full_on_six), asyncio.TaskGroup() as group:
         first = group.create_task(outcome(transport, request))
         await arrived.wait()
         second = group.create_task(outcome(transport, request))

@@ -252,7 +252,7 @@ def test_what_is_past_its_own_end_is_not_asked_about() -> None:
     for control in "\x01\x0b\x1b\x1f":
         assert not shape(f"glpat-{control}x", key="gitlab").introspect, "nor does a control character"
         assert shape(f"nvapi-{control}x", key="ngc", username="$oauthtoken").introspect
-    assert shape("glpat-a\tx\x85", key="gitlab").introspect
+    assert shape("glpat-a\tx\x85y", key="gitlab").introspect
     assert (shape("x", key="quay").leave_dead, shape("x", key="nexus").no_repeat) == (True, True)
 
 
