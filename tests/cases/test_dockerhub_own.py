@@ -124,6 +124,20 @@ async def test_every_kind_that_lives_is_valid(name: str, image: str, wanted: str
     assert (result.image == "pullable (pull_ok)") == hub.truth(*pair(hub, name), image.partition(":")[0]).pulls
 
 
+@pytest.mark.parametrize("realm", ["relative", "absolute"])
+async def test_the_registrys_own_host_is_no_token_server(realm: str, cli: Cli, hub: DockerHub) -> None:
+    """Only auth.docker.io gets the secret, whatever the registry's own host, or a mirror in its place, asks for."""
+    at = cli.registries["docker.io"]["endpoint"] if realm == "absolute" else ""
+    field = f'Bearer realm="{at}/token",service="registry.docker.io"'
+    instead(
+        hub.registry, lambda call: call.path == "/v2/", lambda: web.json_response({"errors": []}, status=401, headers={"WWW-Authenticate": field})
+    )
+    for image in (None, "acme/app:1.0"):
+        result = await check(cli, pair(hub, "good"), image)
+        assert (result.credential, result.code) == ("unknown (unsafe_realm)", 3)
+    assert {one.authorization for one in hub.requests} == {"none"}
+
+
 async def test_another_vendors_token_is_not_sent(cli: Cli, hub: DockerHub) -> None:
     for secret in ("ghp_" + "a" * 36, "github_pat_" + "a" * 60, "glpat-" + "a" * 20, "nvapi-" + "a" * 64):
         assert (await check(cli, ("ada", secret), "acme/app:1.0")).credential == "misconfigured (foreign_token)"

@@ -62,7 +62,7 @@ def reach_of(settings: Settings, host: Host, provider: Provider, proxies: ProxyR
             place = URL(str(url))
             own.add(f"{place.raw_host}:{place.port}")
     plain_http = said.plain_http or registry.scheme == "http"
-    known = {str(host), *(provider.realm_hosts if named else ())}
+    known = {*(() if provider.realm_elsewhere else (str(host),)), *(provider.realm_hosts if named else ())}
     listed = {at for name in known for at in _with_port(name, plain_http)} | set(said.realm_hosts)
     return Reach(
         host=host, registry=registry, provider=provider, listed=frozenset(listed), own=frozenset(own), plain_http=plain_http,

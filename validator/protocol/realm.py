@@ -94,24 +94,27 @@ def resolve_realm(realm: str, base: URL) -> URL | RealmFault:
         return RealmFault.UNSAFE_REALM
 
 
-def judge_realm(realm: URL, *, registry: URL, listed: frozenset[str], plain_http: bool, exact: bool = False) -> RealmFault | None:
+def judge_realm(
+    realm: URL, *, registry: URL, listed: frozenset[str], plain_http: bool, exact: bool = False, home_too: bool = True
+) -> RealmFault | None:  # fmt: skip
     """Why the secret of `registry` may not go to `realm`; None if it may.
 
     `registry` is the URL that is dialled, `listed` the hosts (`host` for any port, `host:port`) that its provider or the
     operator lists, `plain_http` whether the operator lists the registry as plain http. With `exact` (a named provider)
     only the registry's own host and port and the listed ones pass: neither the known realms nor the registrable domain.
+    Without `home_too` (a vendor whose registry never sees a secret) the registry's own does not pass either.
     """
     host, port = _folded(realm.raw_host or ""), realm.port
     home, home_port = _folded(registry.raw_host or ""), registry.port
     if realm.scheme not in _DEFAULT_PORTS or not _lawful(host) or not port or realm.raw_user is not None or realm.raw_password is not None:
         return RealmFault.UNSAFE_REALM
     named = _is_listed(host, port, listed)
-    near = not exact and (host in known_realm_hosts(home) or same_site(host, home))
+    near = not exact and (home_too or host != home) and (host in known_realm_hosts(home) or same_site(host, home))
     if realm.scheme == "https":
-        at_home = host == home and port == home_port
+        at_home = home_too and host == home and port == home_port
         at_site = near and (port == 443 or (port == home_port and same_site(host, home)))
         return None if at_home or named or at_site else RealmFault.UNSAFE_REALM
-    if plain_http and (named or (host == home and port == home_port)):
+    if plain_http and (named or (home_too and host == home and port == home_port)):
         return None
     if plain_http and host == home:
         return RealmFault.UNSAFE_REALM

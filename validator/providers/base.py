@@ -111,6 +111,8 @@ class Provider:
     dial: Host | None = None
     """The host that is dialled for `hosts` (Docker Hub's API has another name); None = the host itself."""
     realm_hosts: frozenset[str] = frozenset()
+    realm_elsewhere: bool = False
+    """The registry's own host is never the token server, and gets no secret (Docker Hub)."""
     recognise: Callable[[Demand], bool] | None = None
     look: Callable[[str, str], Shape] = lambda username, secret: Shape()
     made_up: Callable[[Random], tuple[str, str]] | None = None

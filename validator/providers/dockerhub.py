@@ -53,6 +53,7 @@ DOCKERHUB: Final = Provider(
     hosts=frozenset({DOCKER_HUB}),
     dial=Host("registry-1.docker.io"),
     realm_hosts=frozenset({"auth.docker.io"}),
+    realm_elsewhere=True,
     look=look,
     made_up=made_up,
     nobody_claims=nobody,

@@ -94,7 +94,10 @@ class Reach:
 
 def bearer_demand(reach: Reach, realm: URL, service: str, scope: str, error: str = "") -> Demand:
     """A Bearer challenge with its realm judged by the rules of `reach`: they may have changed since it was kept."""
-    fault = judge_realm(realm, registry=reach.registry, listed=reach.listed, plain_http=reach.plain_http, exact=reach.exact)
+    fault = judge_realm(
+        realm, registry=reach.registry, listed=reach.listed, plain_http=reach.plain_http, exact=reach.exact,
+        home_too=not reach.provider.realm_elsewhere,
+    )  # fmt: skip
     return Demand(scheme="bearer", realm=realm, service=service, scope=scope, error=error, fault=None if fault is None else Failure(fault.value))
 
 

@@ -288,3 +288,13 @@ def test_known_realms_are_whole_names() -> None:
     assert known_realm_hosts("registry.redhat.io.evil.test") == frozenset()
     assert known_realm_hosts("registryXredhat.io") == frozenset()
     assert known_realm_hosts("reg.test") == frozenset()
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_registry_that_never_sees_a_secret_is_no_realm_of_its_own(exact: bool) -> None:
+    def judged(realm: str, **more: bool) -> RealmFault | None:
+        return judge_realm(URL(realm), registry=URL(REG), listed=frozenset({"auth.other.test"}), plain_http=False, exact=exact, **more)
+
+    assert (judged("https://reg.test/token"), judged("https://reg.test/token", home_too=False)) == (None, UNSAFE)
+    assert judged("https://auth.other.test/token", home_too=False) is None
+    assert judged("http://reg.test/token", home_too=False) is INSECURE

@@ -92,7 +92,7 @@ SWITCHES: Final[dict[str, dict[str, Any]]] = {
     "fixed_username": {"ngc": "$oauthtoken"}, "canary_is_token": {"dockerhub": True}, "own_namespace": {"dockerhub": True},
     "health_at_own_realm": {"ngc": True}, "opinion_on_denied": {"ngc": True, "gitlab": True, "gitlab-self-managed": True}, "recheck_words": {"dockerhub": True},
     "repeat_at_login": {"ngc": True, "ghcr": True, "scaleway": True, "cloudsmith": True}, "scope_first": {"gar": True, "digitalocean": True},
-    "lines_inside": {"gar": True}, "nodes_bring": {"gar": True, "ecr": True, "acr": True}, "metered": {"dockerhub": True},
+    "lines_inside": {"gar": True}, "nodes_bring": {"gar": True, "ecr": True, "acr": True}, "metered": {"dockerhub": True}, "realm_elsewhere": {"dockerhub": True},
     "pull_401_twice": {"ghcr": True, "acr": True}, "get_on_403": {"ghcr": True}, "doubts_403": {"gitlab": True, "gitlab-self-managed": True},
     "dead_again_days": {"gitlab": (7,), "gitlab-self-managed": (7,), "artifactory": (7, NEVER_AGAIN)}, "token_pace": {"dockerhub": (2, 2)},
 }  # fmt: skip
