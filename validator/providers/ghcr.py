@@ -187,7 +187,8 @@ GHCR: Final = Provider(
         row("ghcr 8.11b address", Outcome.UNKNOWN, Reason.ADDRESS_REFUSED, secret=_A, detail=Reason.ADDRESS_REFUSED),
         # 6: the token says itself that it may not pull
         row("ghcr 8.6", Outcome.INSUFFICIENT, Reason.SCOPE_MISSING, secret=_A, opinion=Opinion.KNOWS, scopes_lack=True),
-        row("ghcr 8.11c", Outcome.INSUFFICIENT, Reason.WRONG_KIND, secret=_A, opinion=Opinion.KNOWS, kind_dies_soon=True, pull=Meaning.DENIED),
+        # 11c is about installation tokens alone: whether an App's user token may pull nobody knows (2)
+        row("ghcr 8.11c", Outcome.INSUFFICIENT, Reason.WRONG_KIND, secret=_A, opinion=Opinion.KNOWS, kind=INSTALLATION, pull=Meaning.DENIED),
         row("ghcr 8.8", Outcome.UNPROVABLE, Reason.SHORT_LIVED, secret=_A, kind_dies_soon=True, proves_nothing=True),
         row("ghcr 8.7 known", Outcome.INSUFFICIENT, Reason.WRONG_KIND, secret=_A, kind_never_pulls=True, opinion=Opinion.KNOWS),
         row("ghcr 8.7", Outcome.INSUFFICIENT, Reason.WRONG_KIND, secret=_A, kind_never_pulls=True, control_refused=True),

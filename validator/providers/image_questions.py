@@ -16,8 +16,11 @@ FRESH_TOKEN_S: Final = 2.0
 
 def scoped_login(seen: Seen) -> Ask | bool | None:
     """The token for the image's repository: the subject's, or an anonymous one where no credential is sent."""
-    if not seen.image or seen.scheme != "bearer" or seen.made(Step.SCOPED, party=seen.puller):
+    if not seen.image or seen.scheme != "bearer":
         return None
+    made = seen.made(Step.SCOPED, party=seen.puller)
+    if made:
+        return login(seen, Party.SUBJECT, Step.SCOPED) if len(made) == 1 and _in_passing(seen) else None
     # where nobody gets a 403 without scope and a token for what is public, the scoped login may say another thing (GitLab)
     doubted = seen.facts.secret is Meaning.DENIED and seen.plan.provider.doubts_403
     if seen.nobody or seen.facts.secret is Meaning.ACCEPTED or doubted:
@@ -26,6 +29,18 @@ def scoped_login(seen: Seen) -> Ask | bool | None:
     refused = seen.facts.secret in REFUSALS and not seen.plan.provider.traits.scope_blind
     refused = refused and not (seen.waiting and seen.spent)
     return login(seen, Party.SUBJECT, Step.SCOPED) if refused and seen.evidence.known.scope_accepts_anyone else None
+
+
+def _in_passing(seen: Seen) -> bool:
+    """True if a scoped login was refused in words about the secret, and the login without scope accepted it right after.
+
+    A single no said in passing is on record (ngc.md 3, ghcr.md 10), and it was no word of the image: the same is asked
+    once more. Said again it is the image's.
+    """
+    logins = seen.made(Step.LOGIN, Step.SCOPED, party=Party.SUBJECT)
+    refused = [e.step for e in logins if seen.meaning(e) in REFUSALS]
+    accepted = bool(logins) and logins[-1].step is Step.LOGIN and seen.meaning(logins[-1]) is Meaning.ACCEPTED
+    return seen.plan.provider.repeat_at_login and accepted and Step.SCOPED in refused and not seen.spent
 
 
 def pull(seen: Seen) -> Ask | bool | None:

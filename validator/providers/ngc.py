@@ -57,7 +57,10 @@ def made_up(random: Random) -> tuple[str, str]:
 
 
 def read_opinion(status: int, headers: Mapping[str, str], body: object) -> OpinionSeen:
-    """get-caller-info: 200 knows a key of any service, 401 refuses it; `isActive` says nothing and is never read."""
+    """get-caller-info: 200 knows a key of any service, 401 refuses it; `isActive` says nothing and is never read.
+
+    NGC never says its 401 in HTML (ngc.md 4): such a page is a proxy's or a firewall's, and no word of the key.
+    """
     said = body if isinstance(body, dict) else {}
     request_status = said.get("requestStatus")
     code = request_status.get("statusCode") if isinstance(request_status, dict) else None
@@ -65,7 +68,8 @@ def read_opinion(status: int, headers: Mapping[str, str], body: object) -> Opini
         products = said.get("products")
         names = tuple(p for p in products if isinstance(p, str))[:20] if isinstance(products, list) else None
         return OpinionSeen(opinion=Opinion.KNOWS, kind=str(said["type"])[:40].lower(), scopes=names)
-    if status == 401:
+    page = body is None and "html" in headers.get("content-type", "").lower()
+    if status == 401 and not page:
         return OpinionSeen(opinion=Opinion.AGREES)
     return OpinionSeen(opinion=Opinion.SILENT)
 

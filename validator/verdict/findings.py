@@ -79,6 +79,7 @@ class Findings:
     scopes_lack: bool | None = None
     kind_never_pulls: bool = False
     kind_dies_soon: bool = False
+    kind: str = ""
     control: Control = Control.UNCLEAR
     control_refused: bool = False
     proof: Control = Control.UNCLEAR
@@ -150,6 +151,7 @@ def _find(evidence: Evidence, traits: Traits) -> Findings:
         scopes_lack=scopes_lack(evidence, traits, pull),
         kind_never_pulls=subject.kind in traits.kinds_that_never_pull or (opinion is not None and opinion.kind in traits.kinds_that_never_pull),
         kind_dies_soon=subject.short_lived or subject.kind in traits.kinds_that_die_soon,
+        kind=subject.kind,
         control=of_login,
         control_refused=of_login in (Control.REFUSED, Control.DENIED),
         proof=proof_control(evidence, traits),

@@ -87,10 +87,9 @@ def _outcome(findings: Findings, verdict: Verdict, traits: Traits, nobody: bool)
         refused_for_good = verdict.outcome in (Outcome.INVALID, Outcome.MISCONFIGURED)
         if refused_for_good and (pull in REFUSALS or pull is None):
             return ImageOutcome.DENIED, Reason.CREDENTIAL_REFUSED
-        if pull is Meaning.DENIED:
-            return ImageOutcome.DENIED, Reason.HIDDEN_OR_DENIED
-        if verdict.outcome is Outcome.INSUFFICIENT:
-            return ImageOutcome.DENIED, Reason.HIDDEN_OR_DENIED
+        if pull is Meaning.DENIED or verdict.outcome is Outcome.INSUFFICIENT:
+            blocks = verdict.outcome is Outcome.INSUFFICIENT and traits.foreign_key_blocks and findings.anonymous is Control.ACCEPTED
+            return ImageOutcome.DENIED, Reason.KEY_BLOCKS_PUBLIC if blocks else Reason.HIDDEN_OR_DENIED
         return ImageOutcome.UNKNOWN, verdict.reason if verdict.outcome is Outcome.UNKNOWN else Reason.AMBIGUOUS_REFUSAL
     if findings.secret is Meaning.ALIVE:
         return ImageOutcome.DENIED, verdict.reason if verdict.reason in _SAID_AT_THE_IMAGE else Reason.NO_PULL_PERMISSION
@@ -112,6 +111,8 @@ def _denied(findings: Findings, verdict: Verdict, traits: Traits, reason: Reason
         return ImageOutcome.DENIED, reason
     if verdict.outcome is Outcome.INSUFFICIENT and verdict.reason is Reason.NO_PULL_PERMISSION:
         return ImageOutcome.DENIED, Reason.NO_PULL_PERMISSION
+    if verdict.outcome is Outcome.INVALID:
+        return ImageOutcome.DENIED, Reason.CREDENTIAL_REFUSED
     if traits.foreign_key_blocks and findings.anonymous is Control.ACCEPTED:
         return ImageOutcome.DENIED, Reason.KEY_BLOCKS_PUBLIC
     if verdict.outcome is Outcome.VALID:
