@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.cases.rows import case
-from tests.emulated.night import HOST, Night, a_night, holds, said
+from tests.emulated.night import HOST, Night, World, a_night, answer, holds, said
 from validator.ledger.budgets import BudgetClass, Reservation
+from validator.registry.base import Answer
 
 Nights = Callable[..., AbstractAsyncContextManager[Night]]
 
@@ -55,6 +56,36 @@ async def test_a_throttled_lane_sleeps_and_goes_on_and_others_do_not_wait(row, n
         long = [seconds for seconds in night.clock.slept if seconds > 100]
         assert [round(seconds) for seconds in long] == [600], "once, not again and again"
         assert night.world.count("login s") == 5
+
+
+class LockingHub(World):
+    """Docker Hub, where an account of 429 is locked."""
+
+    def _answer(self, step: str, host: str, who: str, kind: str, secret: str) -> Answer:
+        if step == "ping":
+            demand = 'Bearer realm="https://auth.docker.io/token",service="registry.docker.io"'
+            return answer(401, {"errors": [{"code": "UNAUTHORIZED", "message": "no"}]}, ("www-authenticate", demand))
+        if step == "login" and self.logins.get(secret) == [429]:
+            return answer(429, {"details": "too many failed login attempts for username or IP address"})
+        return super()._answer(step, host, who, kind, secret)
+
+
+@case("HUB-12")
+async def test_a_locked_name_is_not_asked_with_again_in_the_whole_sweep(row, nights):
+    async with nights(world=LockingHub(), registries={"docker.io": {}}) as night:
+        for one in range(3):
+            await night.keep("ada", f"key{one}", f"s{one}", 429, registry=f"docker.io/o{one}", username="jane")
+        await night.keep("bob", "other", "s9", 200, registry="docker.io", username="bob")
+        found = await night.sweep()
+        assert said(found.pop("other")) == "valid (login_accepted)"
+        for one in found.values():
+            row.agrees("credential", said(one))
+        assert sum(night.world.count(f"login s{one}") for one in range(3)) == 1
+        assert len(night.shown["left_over"]) == 2, "the others are the next sweep's"
+        for secret in ("s0", "s1", "s2"):
+            night.world.logins[secret] = [200]
+        found = await night.sweep(after_h=24)
+        assert {said(one) for one in found.values()} == {"valid (login_accepted)"}
 
 
 async def test_a_registry_in_maintenance_is_left_alone_for_as_long_as_it_says(nights):

@@ -20,9 +20,9 @@ from validator.probe.reach import provider_of
 from validator.providers import Provider
 from validator.status import Said
 from validator.sweep.base import Heard, LaneReport, Shared
-from validator.sweep.base.asking import VendorTurns, converse
+from validator.sweep.base.asking import LockedNames, VendorTurns, converse
 from validator.sweep.base.belief import Belief
-from validator.sweep.base.book import Book, Entry, Superseded, Track
+from validator.sweep.base.book import Book, Entry, Superseded, Track, left_of
 from validator.sweep.base.canary import Says
 from validator.sweep.base.opening import Opener
 from validator.sweep.base.queue import MOST_AHEAD, NEW_FIRST, Queue
@@ -66,6 +66,7 @@ class Lane:
     _sought: bool = False
     _unwell_until: datetime | None = None
     _vendor: VendorTurns = field(default_factory=VendorTurns)
+    _locked: LockedNames = field(default_factory=LockedNames)
 
     @property
     def report(self) -> LaneReport:
@@ -178,10 +179,14 @@ class Lane:
 
     async def _ask(self, shared: Shared, credential: Credential) -> None:
         """One conversation; what speaks against the secret waits."""
+        if credential.username in self._locked:
+            self.queue.answered(shared)
+            return await self.book.add(left_of(self.track, shared, Reason.ACCOUNT_LOCKED, self.probe.now()))
         healthy = await self._is_well(shared) if shared.refused_before else False
         asked = await converse(self.probe, shared, credential)
         heard = replace(asked.heard, healthy=True) if healthy else asked.heard
         self._pace_of(asked.provider)
+        self._locked.heard(asked, credential.username)
         self.report.probes += asked.probed
         if heard.verdict.reason is Reason.BUDGET_SPENT:
             await self._defer(shared, heard)
@@ -239,10 +244,9 @@ class Lane:
 
     async def _leave_rest(self) -> None:
         """What was not asked is left to the next sweep; a suspect that was to be asked again stays one."""
-        reason = self._closed or Reason.BUDGET_SPENT
-        now = self.probe.now()
+        reason, now = self._closed or Reason.BUDGET_SPENT, self.probe.now()
         for shared, _ in self._ready:
-            await self.book.add(Entry(self.track, shared, left=reason, at=now) if not shared.words else _held(self.track, shared))
+            await self.book.add(left_of(self.track, shared, reason, now))
         self._ready.clear()
         await self.book.flush()
         if not self.track.lost:
@@ -294,7 +298,3 @@ class Lane:
             self._unwell_until = heard.at + timedelta(seconds=self.track.confirm_after_s)
             return Says.ILL
         return Says.GOOD if heard.verdict.outcome is Outcome.VALID else Says.NOTHING
-
-
-def _held(track: Track, shared: Shared) -> Entry:
-    return Entry(track, shared, phase=Phase.HELD, keeps=shared.words)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,7 +13,7 @@ from validator.providers import Provider
 from validator.providers.base import NEVER_AGAIN
 from validator.sweep.base import Heard, Shared
 from validator.sweep.base.words import shown
-from validator.verdict import Outcome, Verdict, decide
+from validator.verdict import Outcome, Reason, Verdict, decide
 
 _PULLS: Final = frozenset({Step.SCOPED, Step.PULL, Step.MANIFEST, Step.CONFIG})
 
@@ -47,6 +47,22 @@ class VendorTurns:
             return None
         self.last = until
         return until
+
+
+@dataclass(slots=True)
+class LockedNames:
+    """Usernames whose account is locked: at a vendor who leaves a lane alone for that, a name is not asked with again in the whole
+    sweep, for each try may lock it anew (registries/README.md 8)."""
+
+    _names: set[str] = field(default_factory=set)
+
+    def __contains__(self, username: str) -> bool:
+        return username in self._names
+
+    def heard(self, asked: Asked, username: str) -> None:
+        """What was said of a secret of `username`."""
+        if asked.heard.verdict.reason is Reason.ACCOUNT_LOCKED and Reason.ACCOUNT_LOCKED in asked.provider.traits.closed_for_s:
+            self._names.add(username)
 
 
 def inquiry_of(shared: Shared, credential: Credential) -> Inquiry:

@@ -91,6 +91,11 @@ class Entry:
     at: datetime | None = None
 
 
+def left_of(track: Track, shared: Shared, reason: Reason, at: datetime) -> Entry:
+    """It is left to the next sweep, for that; one that is suspect by what was said in this one stays so."""
+    return Entry(track, shared, phase=Phase.HELD, keeps=shared.words) if shared.words else Entry(track, shared, left=reason, at=at)
+
+
 @dataclass(slots=True)
 class _Written:
     """What one transaction made."""
