@@ -19,7 +19,7 @@ from validator.logs import MASK, mask
 from validator.probe import Probed
 from validator.protocol.base import shown_text
 from validator.stores.base import CredentialStore, UnreadableRow
-from validator.verdict import Hint, ImageOutcome, ImageVerdict, Outcome, Reason
+from validator.verdict import UNSENT, Hint, ImageOutcome, ImageVerdict, Outcome, Reason
 from validator.verdict.words import cause_and_advice
 
 
@@ -37,7 +37,7 @@ def shown_username(credential: Credential) -> str:
 def check_json(probed: Probed, registry: str | None, checked_at: datetime, image_text: str | None) -> dict[str, Any]:
     """`check`'s object, as the contract lists it."""
     verdict, provider = probed.verdict, probed.provider
-    cause, advice = cause_and_advice(verdict.reason, provider.causes, provider.advice)
+    cause, advice = cause_and_advice(verdict.reason, provider.causes, provider.advice, hints=verdict.hints)
     if verdict.outcome is Outcome.VALID and Hint.SHORT_LIVED in verdict.hints:
         _, advice = cause_and_advice(Reason.SHORT_LIVED, provider.causes, provider.advice)
     credential = probed.inquiry.credential
@@ -92,8 +92,9 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
 
 
 def image_json(image: ImageVerdict, probed: Probed) -> dict[str, Any]:
-    """What is said of an image, without its name."""
-    cause, advice = cause_and_advice(image.reason, probed.provider.causes, probed.provider.advice)
+    """What is said of an image, without its name; where nothing could be sent with the credential, what keeps it from that."""
+    unsent = image.reason is Reason.AMBIGUOUS_REFUSAL and probed.verdict.row == UNSENT
+    cause, advice = cause_and_advice(probed.verdict.reason if unsent else image.reason, probed.provider.causes, probed.provider.advice)
     return {
         "outcome": image.outcome.value,
         "reason": image.reason.value,

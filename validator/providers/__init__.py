@@ -14,7 +14,7 @@ from validator.providers.digitalocean import DIGITALOCEAN
 from validator.providers.dockerhub import DOCKERHUB
 from validator.providers.ecr import ECR, ECR_PUBLIC
 from validator.providers.generic import GENERIC
-from validator.providers.ghcr import GHCR
+from validator.providers.ghcr import GHCR, GITHUB_PACKAGES
 from validator.providers.gitea import GITEA
 from validator.providers.gitlab import GITLAB, SELF_MANAGED
 from validator.providers.google import GAR
@@ -30,7 +30,7 @@ from validator.providers.zot import ZOT
 
 PROVIDERS: Final[tuple[Provider, ...]] = (
     NGC, DOCKERHUB, GHCR, GITLAB,
-    QUAY, GAR, ECR, ECR_PUBLIC, ACR, ARTIFACTORY, REDHAT, IBM, OCIR, ORACLE, DIGITALOCEAN, SCALEWAY, CLOUDSMITH,
+    QUAY, GAR, ECR, ECR_PUBLIC, ACR, ARTIFACTORY, REDHAT, IBM, OCIR, ORACLE, DIGITALOCEAN, SCALEWAY, CLOUDSMITH, GITHUB_PACKAGES,
     SELF_MANAGED, HARBOR, GITEA, NEXUS, ZOT,
     GENERIC,
 )  # fmt: skip

@@ -108,6 +108,8 @@ class Provider:
     hosts: frozenset[Host] = frozenset()
     host_form: re.Pattern[str] | None = None
     """The form of its other hosts' names, where every tenant has one: whole names, without a port."""
+    gone: bool = False
+    """Its `hosts` serve no registry any more: no secret is sent to them."""
     dial: Host | None = None
     """The host that is dialled for `hosts` (Docker Hub's API has another name); None = the host itself."""
     realm_hosts: frozenset[str] = frozenset()
@@ -256,6 +258,8 @@ def shape_of(provider: Provider, credential: Credential, now: datetime) -> Shape
         hints = tuple(f for f in credential.flaws if f not in _DECISIVE)
     token = credential.kind is SecretKind.IDENTITY_TOKEN
     fault = flaw or common_fault("" if token else credential.username, secret, lines_inside=provider.lines_inside)
+    if not fault and provider.gone and provider.names(credential.scope.host):
+        fault = Reason.NOT_A_REGISTRY
     if not fault and credential.kind is SecretKind.REGISTRY_TOKEN:
         fault = Reason.SHORT_LIVED
     if fault:

@@ -229,3 +229,12 @@ GHCR: Final = Provider(
         Reason.HIDDEN_OR_DENIED: "Ask the package's owner for access (package settings, Manage access), or check the image's name: GitHub says the same for both",
     }),
 )  # fmt: skip
+
+GITHUB_PACKAGES: Final = Provider(
+    key="github-packages",
+    title="GitHub's registry of before ghcr.io",
+    hosts=frozenset({Host("docker.pkg.github.com")}),
+    gone=True,
+    causes=MappingProxyType({Reason.NOT_A_REGISTRY: "GitHub's old registry has moved to ghcr.io, and nothing is sent to its old host."}),
+    advice=MappingProxyType({Reason.NOT_A_REGISTRY: "Store the credential for ghcr.io, and write images as ghcr.io/OWNER/NAME"}),
+)

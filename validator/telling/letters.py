@@ -83,7 +83,7 @@ class Letters:
     async def _told(self, line: Line, held: Credential | UnreadableRow) -> words.Told:
         reason = Reason(line["reason"])
         provider = await self.provider_at(Host(line["host"]))
-        cause, advice = cause_and_advice(reason, provider.causes, provider.advice)
+        cause, advice = cause_and_advice(reason, provider.causes, provider.advice, hints=line["hints"])
         happened, expiring = str(line["happened"]), line["happened"] == Transition.EXPIRING
         renewable = (happened in _BAD and reason not in _NOT_BY_RENEWING) or expiring
         return words.Told(

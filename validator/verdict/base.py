@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 
 class Outcome(StrEnum):
@@ -120,6 +121,10 @@ class Reason(StrEnum):
     PLATFORM_MISSING = "platform_missing"
     PLATFORM_MISMATCH = "platform_mismatch"
     UNSUPPORTED_MANIFEST = "unsupported_manifest"
+
+
+UNSENT: Final = "shape"
+"""The row of a verdict that the stored text alone decides: nothing was sent, so no registry said anything."""
 
 
 class Hint(StrEnum):

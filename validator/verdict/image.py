@@ -9,7 +9,7 @@ from typing import Final
 
 from validator.evidence import Control, Evidence, ManifestSeen, Party, Step
 from validator.protocol.manifest import ManifestKind, Platform, select
-from validator.verdict.base import Hint, ImageOutcome, ImageVerdict, Outcome, Reason, Verdict
+from validator.verdict.base import UNSENT, Hint, ImageOutcome, ImageVerdict, Outcome, Reason, Verdict
 from validator.verdict.findings import REFUSALS, Findings
 from validator.verdict.reading import Meaning, read
 from validator.verdict.traits import Traits
@@ -73,13 +73,13 @@ def _outcome(findings: Findings, verdict: Verdict, traits: Traits, nobody: bool)
         return ImageOutcome.DENIED, reason or Reason.POLICY_DENIED
     if findings.pull_ill:
         return ImageOutcome.UNKNOWN, Reason.REGISTRY_ILL
-    if verdict.row == "shape" and verdict.outcome is Outcome.UNKNOWN:
+    if verdict.row == UNSENT and verdict.outcome is Outcome.UNKNOWN:
         return ImageOutcome.UNKNOWN, verdict.reason  # nobody was asked, whoever the user is
     if nobody:
         return _anonymously(findings)
     if findings.unguarded:
         return ImageOutcome.PULLABLE, Reason.PULL_OK
-    if verdict.row == "shape":
+    if verdict.row == UNSENT:
         return ImageOutcome.UNKNOWN, Reason.AMBIGUOUS_REFUSAL
     if verdict.reason is Reason.ADDRESS_REFUSED:
         return ImageOutcome.UNKNOWN, Reason.ADDRESS_REFUSED

@@ -15,7 +15,7 @@ from typing import Final
 
 from validator.credential import SecretKind
 from validator.evidence import Control, Evidence, Failure, Opinion
-from validator.verdict.base import Hint, Level, Outcome, Reason, Verdict
+from validator.verdict.base import UNSENT, Hint, Level, Outcome, Reason, Verdict
 from validator.verdict.controls import opinion_of
 from validator.verdict.findings import NO_PULL, REFUSALS, REPEAT_AFTER_S, Findings, find, refusals_of
 from validator.verdict.image import judge_image
@@ -124,7 +124,7 @@ def decide(evidence: Evidence, traits: Traits | None = None, own: tuple[Row, ...
         outcome = Outcome.UNKNOWN if fault in _FAULTS_NOT_THE_USERS else Outcome.MISCONFIGURED
         if evidence.subject.sent_as is SecretKind.REGISTRY_TOKEN and fault == Reason.SHORT_LIVED:
             outcome = Outcome.UNPROVABLE
-        verdict = Verdict(outcome=outcome, reason=Reason(fault), row="shape")
+        verdict = Verdict(outcome=outcome, reason=Reason(fault), row=UNSENT)
     elif findings.nobody:
         verdict = Verdict(outcome=Outcome.UNPROVABLE, reason=Reason.ANONYMOUS_REGISTRY, row="no credential")
     else:

@@ -5,6 +5,7 @@ A provider's own words (its pages, its names) come before these. No text of a re
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import MappingProxyType
 from typing import Final
 
@@ -156,8 +157,19 @@ HINTS: Final = MappingProxyType({
 })  # fmt: skip
 
 
-def cause_and_advice(reason: Reason, causes: object = None, advice: object = None) -> tuple[str, str]:
-    """The two sentences for `reason`; `causes` and `advice` are a provider's own mappings, looked at first."""
+_AS_STORED: Final = (
+    "The registry refuses this secret as it is stored, with white space or a line end around it; without that it may be a good one.",
+    "Store the secret again without the white space; if it is refused then, too, make a new one",
+)
+
+
+def cause_and_advice(reason: Reason, causes: object = None, advice: object = None, *, hints: Collection[str] = ()) -> tuple[str, str]:
+    """The two sentences for `reason`; `causes` and `advice` are a provider's own mappings, looked at first.
+
+    `hints` are the verdict's: white space around a refused secret is named before any other cause (registries/README.md 4.2.5).
+    """
+    if reason is Reason.REFUSED and Hint.WHITESPACE in hints:
+        return _AS_STORED
     cause, what = WORDS[reason]
     own_cause = causes.get(reason) if isinstance(causes, dict | MappingProxyType) else None
     own_advice = advice.get(reason) if isinstance(advice, dict | MappingProxyType) else None

@@ -136,6 +136,7 @@ LOOKS: Final[dict[str, list[tuple[str, str, dict[str, Any]]]]] = {
     "generic": [("", "x", {"fault": EMPTY}), ("jane", "glpat-x", {}), ("jane", "nvapi-x", {})],
 }  # fmt: skip
 LOOKS["ecr-public"] = LOOKS["ecr"]
+LOOKS["github-packages"] = [("jane", "x", {})]
 PAIRS: Final = [(key, *each) for key, rows in LOOKS.items() for each in rows]
 
 

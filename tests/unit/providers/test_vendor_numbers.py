@@ -67,7 +67,7 @@ def test_who_may_be_asked_about_a_secret_beside_the_login(key: str) -> None:
 
 
 HOSTS: Final = {
-    "ngc": {"nvcr.io"}, "dockerhub": {"docker.io"}, "ghcr": {"ghcr.io"}, "gitlab": {"registry.gitlab.com"}, "quay": {"quay.io"},
+    "ngc": {"nvcr.io"}, "dockerhub": {"docker.io"}, "ghcr": {"ghcr.io"}, "github-packages": {"docker.pkg.github.com"}, "gitlab": {"registry.gitlab.com"}, "quay": {"quay.io"},
     "gar": {"gcr.io", "us.gcr.io", "eu.gcr.io", "asia.gcr.io"}, "ecr-public": {"public.ecr.aws"}, "redhat": {"registry.redhat.io", "registry.connect.redhat.com"},
     "ibm": {"icr.io"}, "oracle": {"container-registry.oracle.com"}, "digitalocean": {"registry.digitalocean.com"}, "cloudsmith": {"docker.cloudsmith.io"},
 }  # fmt: skip

@@ -59,7 +59,7 @@ class Story:
         if status.verdict is not None and status.reason is not None:
             level = f", level {status.level}" if status.level else ""
             lines.append(f"  Last confirmed {_at(status.checked_at)}: {status.verdict} ({status.reason}){level}")
-            cause, advice = cause_and_advice(Reason(status.reason), self.provider.causes, self.provider.advice)
+            cause, advice = cause_and_advice(Reason(status.reason), self.provider.causes, self.provider.advice, hints=status.hints)
             advice = f"{advice.removesuffix('.')}, and {OSMOS_ADVICE}" if osmos and state in (State.DEAD, State.IMPAIRED) else advice
             lines += [f"  {cause}", f"  What to do: {advice.removesuffix('.')}."]
             lines += [f"  Note: {HINTS[Hint(hint)]}" for hint in status.hints]
