@@ -256,3 +256,18 @@ async def test_the_control_is_a_name_that_nobody_has(cli: Cli, own: Gitlab) -> N
     (control,) = own.refused_logins
     assert (control.username or "").startswith("validator-control-")
     assert probed.verdict.expires_at is None
+
+
+async def test_an_oauth_access_token_dies_within_hours_by_design(cli: Cli) -> None:
+    """gitlab.md 2: 64 hex digits, stored under `oauth2` as the vendor says; others.md G10. Under a person's name they may be a password."""
+    async with Gitlab() as gitlab:
+        cli.registries = gitlab.settings()
+        secret = gitlab.secrets["oauth"].secret
+        lives = await cli.check("registry.gitlab.com", "oauth2", secret)
+        assert (lives.credential, lives.shown["hints"], lives.code) == (VALID, ["short_lived"], 0)
+        assert (await cli.check("registry.gitlab.com", "alice", secret)).shown["hints"] == []
+        gitlab.change("oauth", state=world.State.REVOKED)
+        over = await cli.check("registry.gitlab.com", "oauth2", secret)
+        assert (over.credential, over.code) == ("misconfigured (short_lived)", 1)
+        assert "OAuth access token" in over.shown["cause"]
+        assert (await cli.check("registry.gitlab.com", "alice", secret)).credential == REFUSED

@@ -26,6 +26,7 @@ _403: Final = frozenset({403})
 _CANNOT_PULL: Final = re.compile(r"(glrt|glrtr|glptt|glft|glimt|glagent|gloas|glsoat|glffct|glwt)-|GR1348941")
 _PREFIXED: Final = re.compile(r"gl[a-z]{1,6}-")
 _ROUTABLE: Final = re.compile(r"[\w-]+\.[0-9a-z]{2}\.[0-9a-z]{2}[0-9a-z]{7}")
+_OAUTH: Final = re.compile(r"[0-9a-f]{64}")
 _PULLING: Final = frozenset({"read_registry", "read_api", "api"})
 GRANULAR: Final = "granular"
 
@@ -55,6 +56,8 @@ def look(username: str, secret: str) -> Shape:
         return Shape(kind="access token", introspect=text.startswith("glpat-"), hints=tuple(hints))
     if _PREFIXED.match(text):
         return Shape(hints=tuple(hints))
+    if username == "oauth2" and _OAUTH.fullmatch(text):  # with another name it may be a password
+        return Shape(kind="OAuth access token", short_lived=True)
     return Shape(kind="password", hints=(*hints, "use_a_token"))
 
 
@@ -179,7 +182,7 @@ GITLAB: Final = Provider(
         Reason.REFUSED: "GitLab refuses this pair: the token is wrong, expired or revoked, its owner is blocked, or the username does not belong to it.",
         Reason.SCOPE_MISSING: "The token lives, but has no scope that lets it pull images (read_registry).",
         Reason.WRONG_KIND: "This kind of GitLab token can never pull images.",
-        Reason.SHORT_LIVED: "A job's token ends with the job; a stored one is dead.",
+        Reason.SHORT_LIVED: "A job's token ends with the job, an OAuth access token after two hours; a stored one is dead.",
         Reason.ADDRESS_BANNED: "GitLab has banned our address for a while after failed logins; good tokens get the same answer.",
         Reason.NOT_A_REGISTRY: "This GitLab has no container registry.",
     }),

@@ -74,6 +74,7 @@ LOOKS: Final[dict[str, list[tuple[str, str, dict[str, Any]]]]] = {
         ("jane", "acme-glpat-" + "a" * 20, {"kind": "access token"}), ("jane", "a" * 35 + "glpat-x", {"kind": "password", "hints": ("use_a_token",)}), ("jane", "a" * 34 + "glpat-x", {"kind": "access token"}),
         ("jane", "glpat-" + "a" * 20 + ".01.0y1234567", {"kind": "access token", "introspect": True, "hints": ("looks_cut",)}), ("jane", "glnew-x", {}), ("jane", "glnew-" + "a" * 20 + ".01.0y1234567", {"hints": ("looks_cut",)}),
         ("jane", "hunter2", {"kind": "password", "hints": ("use_a_token",)}), ("jane", "x.01.0y1234567", {"kind": "password", "hints": ("looks_cut", "use_a_token")}),
+        ("oauth2", "0a" * 32, {"kind": "OAuth access token", "short_lived": True}), *[(name, secret, {"kind": "password", "hints": ("use_a_token",)}) for name, secret in (("jane", "0a" * 32), ("oauth2", "0A" * 32), ("oauth2", "0a" * 31))],
     ],
     "gitlab-self-managed": [
         ("jane", "hunter2", {"kind": "password", "hints": ("use_a_token",), "no_repeat": True}), ("jane", "glpat-" + "a" * 20, {"kind": "access token", "introspect": True}), ("jane", "glrt-x", {"fault": KIND}), ("", "x", {"fault": EMPTY}),
