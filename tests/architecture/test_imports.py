@@ -105,7 +105,7 @@ WITHIN = {
     "registry": ["base", "reach", "client", "slots", "turns", "pace"],
     "api": ["registries", "sweeps", "pages"],
     "notifiers": ["base", "urls", "words", "log", "mail", "chat", "webhook"],
-    "probe": ["reach", "lanes", "recall", "health"],
+    "probe": ["reach", "manifests", "lanes", "recall", "health"],
     "ledger": [
         "engine",
         "postgres",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import pytest
+from aiohttp import web
 
 from tests.cases.running import Cli, cli
 from validator.emulator import DockerHub, Ghcr, Gitlab, Ngc
-from validator.emulator.base import Emulated
+from validator.emulator.base import Call, Emulated
 from validator.emulator.plain import Plain
 
 __all__ = ["cli"]
@@ -43,6 +45,37 @@ async def test_each_vendors_images(vendor: str, whose: str, cli: Cli) -> None:
             assert (await cli.run("credential", "set", "mine", "--no-check", *payload, stdin=pair.secret)).code == 0
         shown = (await cli.run("preflight", private, public, "--format", "json")).shown
         assert [(one["reason"], [hint for hint in one["hints"] if hint != "new_key"]) for one in shown["images"]] == SAID[whose]
+
+
+async def test_images_of_one_digest_cost_one_pull_of_the_quota(cli: Cli) -> None:
+    """dockerhub.md 4: an index is read by one GET, once a digest, also by those who want it at the same time."""
+    async with DockerHub() as hub:
+        cli.registries = hub.settings()
+        one = hub.tokens["good"]
+        digest = (await cli.check("docker.io", one.account, one.secret, "--image", "library/alpine:3.22")).shown["image"]["digest"]
+        payload = ["--payload", "registry=docker.io", f"username={one.account}", "auth=-"]
+        assert (await cli.run("credential", "set", "mine", "--no-check", *payload, stdin=one.secret)).code == 0
+        answer, heads, both = hub.registry.answer, list[str](), asyncio.Event()
+
+        async def held(call: Call) -> web.StreamResponse:
+            """Nothing is read before both have been named."""
+            if "/manifests/" in call.path and call.method == "HEAD":
+                heads.append(call.path)
+                said = await answer(call)
+                if len(heads) == 2:
+                    both.set()
+                return said
+            if "/manifests/" in call.path:
+                await asyncio.wait_for(both.wait(), 5)
+            return await answer(call)
+
+        hub.registry.answer = held
+        images = ["alpine:3.22", f"alpine@{digest}"]
+        for platform, outcome in (("linux/amd64", "pullable"), ("linux/s390x", "wrong_platform")):
+            shown = (await cli.run("preflight", *images, "--platform", platform, "--format", "json")).shown
+            assert [image["outcome"] for image in shown["images"]] == [outcome] * 2
+        gets = [request for request in hub.requests if request.method == "GET" and "/manifests/" in request.path]
+        assert (len(gets), sum(len(spent) for spent in hub.pulls.pulls.values())) == (1, 1)
 
 
 AMD64: Final = {

@@ -199,7 +199,8 @@ class Probe:
         login = ask.auth in (Auth.PAIR, Auth.REFRESH) and ask.step in (Step.LOGIN, Step.SCOPED)
         if not login:
             async with lane.slot(subject.asker):
-                sent = await self._introspected(ask, client, provider) if ask.step is Step.OPINION else await client.send(ask)
+                opinion, read_once = ask.step is Step.OPINION, self._lanes.manifests
+                sent = await (self._introspected(ask, client, provider) if opinion else read_once.sent(ask, client, evidence))
                 return await pausing(lane, sent, provider, read(sent, provider.traits.rows))
         pair = client.pairs[ask.party]
         name = str(self.fingerprinter.name(subject.host, pair.username))

@@ -11,6 +11,7 @@ from validator.credential import Host
 from validator.evidence import Exchange, Step
 from validator.ledger import Ledger
 from validator.ledger.slots import LONGEST_S, Slots
+from validator.probe.manifests import Manifests
 from validator.probe.reach import Ways
 from validator.providers import Provider
 from validator.providers.plan import Ask
@@ -65,6 +66,7 @@ class Lanes:
     now: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
     monotonic: Callable[[], float]
+    manifests: Manifests = field(default_factory=Manifests)
     _lanes: dict[str, Lane] = field(default_factory=dict)
 
     def of(self, url: URL, provider: Provider, host: str, ask: Ask) -> Lane:
