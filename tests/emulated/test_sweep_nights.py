@@ -222,6 +222,19 @@ async def test_a_denied_proof_image_speaks_only_of_the_path_that_covers_it(night
     assert night.world.count("head shared") == 1
 
 
+async def test_a_proof_image_is_no_word_of_a_whole_hosts_credential_that_did_not_bring_it(night):
+    """The same secret, stored by two: its own proof repository speaks of a credential, another's does not (registries/README.md 6.2)."""
+    await night.keep("ada", "proven", "shared", 200, registry=f"{HOST}/team", proof=f"{HOST}/team/app:1")
+    await night.keep("bob", "whole", "shared")
+    await night.keep("eve", "own", "shared", proof=f"{HOST}/team/app:1")
+    night.world.pulls["shared"] = [403]
+    found = await night.sweep()
+    assert {name: said(one) for name, one in found.items()} == {
+        "proven": "insufficient (no_pull_permission)", "own": "insufficient (no_pull_permission)", "whole": "valid (login_accepted)",
+    }  # fmt: skip
+    assert found["whole"].standing.state == "alive"
+
+
 @case("SWEEP-11")
 async def test_a_key_that_changes_under_the_probe_gets_no_old_verdict(row, night):
     await night.keep("ada", "key", "old", 401)

@@ -84,9 +84,10 @@ class Heard:
 class Shared:
     """One secret at one host, and every stored credential of a sweep that holds it: asked once.
 
-    `image` is what a pull is proven with; `of_all`: the secret has read it before, so that its denial speaks of every
-    member, not of those alone whose scope covers it. `formerly`: it was valid once. `words`: what was said of it in this sweep
-    and waits to be believed. `proven_at`: its last acceptance, where nothing was refused since.
+    `image` is what a pull is proven with; `proof`: its text as a member brought it, None for the operator's and for one that
+    was read. `of_all`: the secret has read it before, so that its denial speaks of every member, not of those alone whose scope
+    covers it. `formerly`: it was valid once. `words`: what was said of it in this sweep and waits to be believed. `proven_at`:
+    its last acceptance, where nothing was refused since.
     """
 
     host: Host
@@ -94,6 +95,7 @@ class Shared:
     place: int
     members: list[Member] = field(default_factory=list)
     image: Reference | None = None
+    proof: str | None = None
     of_all: bool = False
     formerly: bool = False
     words: tuple[Heard, ...] = ()
@@ -124,8 +126,11 @@ class Shared:
         return max(times, default=None)
 
     def speaks_of(self, member: Member) -> bool:
-        """True if what is said of the image holds for `member`."""
-        return self.image is None or self.of_all or member.scope.covers(self.host, self.image.repository)
+        """True if what is said of the image holds for `member`: not for a whole host's credential, where another brought the image."""
+        if self.image is None or self.of_all:
+            return True
+        own = self.proof is None or bool(member.scope.path) or member.plan.image == self.proof
+        return own and member.scope.covers(self.host, self.image.repository)
 
     def confirmed_from(self, confirm_after_s: float) -> datetime | None:
         """When the last of its suspects may be confirmed; None if there is none."""

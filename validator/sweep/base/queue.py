@@ -204,7 +204,7 @@ class Queue:
         plan = shared.members[0].plan._replace(fingerprint=fingerprint)
         [named] = await self._shared([plan])
         shared.fingerprint, shared.members, shared.formerly = fingerprint, named.members, named.formerly
-        shared.image, shared.of_all, shared.proven_at = named.image, named.of_all, named.proven_at
+        shared.image, shared.proof, shared.of_all, shared.proven_at = named.image, named.proof, named.of_all, named.proven_at
 
     async def held(self) -> AsyncIterator[list[Shared]]:
         """Everything that waits for the lane's end, in pages."""
@@ -216,9 +216,10 @@ class Queue:
         shared.formerly = (facts is not None and facts.ever_valid) or any(member.standing.ever_valid for member in shared.members)
         if facts is not None and facts.ever_valid and facts.refused_since_accepted() is None:
             shared.proven_at = facts.accepted_at
-        own = (image for member in shared.members if (image := image_of(member.plan.image)) is not None)
+        own = ((text, image) for member in shared.members if (image := image_of(text := member.plan.image)) is not None)
         covered = (image for image in given if any(member.scope.covers(self.host, image.repository) for member in shared.members))
-        shared.image = next(own, None) or next(covered, None)
+        shared.proof, shared.image = next(own, (None, None))
+        shared.image = shared.image or next(covered, None)
 
     async def _prove(self, secrets: Sequence[Shared]) -> None:
         """A repository that a secret has read proves a pull, and its denial speaks of the secret itself (registries/README.md 6.2)."""
