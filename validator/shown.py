@@ -19,8 +19,8 @@ from validator.logs import MASK, mask
 from validator.probe import Probed
 from validator.protocol.base import shown_text
 from validator.stores.base import CredentialStore, UnreadableRow
-from validator.verdict import UNSENT, Hint, ImageOutcome, ImageVerdict, Outcome, Reason
-from validator.verdict.words import cause_and_advice
+from validator.verdict import Hint, ImageOutcome, ImageVerdict, Outcome, Reason
+from validator.verdict.words import cause_and_advice, told_of
 
 
 def instant(at: datetime | None) -> str | None:
@@ -92,9 +92,8 @@ def exchange_json(exchange: Exchange) -> dict[str, Any]:
 
 
 def image_json(image: ImageVerdict, probed: Probed) -> dict[str, Any]:
-    """What is said of an image, without its name; where nothing could be sent with the credential, what keeps it from that."""
-    unsent = image.reason is Reason.AMBIGUOUS_REFUSAL and probed.verdict.row == UNSENT
-    cause, advice = cause_and_advice(probed.verdict.reason if unsent else image.reason, probed.provider.causes, probed.provider.advice)
+    """What is said of an image, without its name."""
+    cause, advice = cause_and_advice(told_of(image.reason, probed.verdict), probed.provider.causes, probed.provider.advice)
     return {
         "outcome": image.outcome.value,
         "reason": image.reason.value,

@@ -79,3 +79,24 @@ async def test_githubs_old_registry_gets_no_secret(cli: Cli) -> None:
         assert "ghcr.io" in result.shown["advice"]
         assert result.shown["image"]["outcome"] == "unknown"
         assert registry.seen == []
+
+
+async def test_an_image_that_no_key_of_this_kind_reads_is_no_question_of_access(cli: Cli) -> None:
+    """Who stored a fine-grained token, or an NGC key without the registry's service, is not sent to the image's owner."""
+    for emulated, username, name, image, own, mend in (
+        (Ghcr(), "octo", "fine_grained", "ghcr.io/octo/app:1", "wrong_kind", "classic personal access token"),
+        (Ngc(), USERNAME, "functions_only", "nvcr.io/acme/app:1.0", "service_missing", "Private Registry"),
+    ):
+        cli.home = cli.home / name
+        cli.home.mkdir()
+        async with emulated:
+            cli.registries = emulated.settings()
+            checked = await cli.check(emulated.host, username, stored(emulated, name), "--image", image)
+            assert (checked.shown["reason"], checked.image) == (own, "denied (hidden_or_denied)")
+            await put(cli, emulated.host, username, stored(emulated, name))
+            [foretold] = (await cli.run("preflight", image, "--user", "ada", "--format", "json")).shown["images"]
+            for said in (checked.shown["image"], foretold):
+                assert mend in said["advice"]
+                assert "access (package" not in said["advice"]
+                assert "Ask the image's org" not in said["advice"]
+                assert "does not exist" not in said["cause"]

@@ -12,8 +12,8 @@ from validator.preflight.base import Foretelling, Foretold
 from validator.protocol.base import shown_text
 from validator.reporting import Finding, Result
 from validator.shown import instant
-from validator.verdict import UNSENT, ImageOutcome, Reason
-from validator.verdict.words import HINTS, cause_and_advice
+from validator.verdict import ImageOutcome, Reason
+from validator.verdict.words import HINTS, cause_and_advice, told_of
 
 MAX_IMAGE: Final = 512
 _WRITTEN: Final[WeakKeyDictionary[Foretelling, str]] = WeakKeyDictionary()
@@ -63,8 +63,7 @@ def image_json(told: Foretold) -> dict[str, Any]:
 def words_of(told: Foretold) -> tuple[str, str]:
     """One sentence of cause and the advice, with what is special about this image."""
     reason = told.verdict.reason
-    if reason is Reason.AMBIGUOUS_REFUSAL:  # nothing was sent with that key: what keeps it from that is what to mend
-        reason = next((one.verdict.reason if one.verdict.row == UNSENT else reason for one in told.tried if one.image.reason is reason), reason)
+    reason = next((told_of(reason, one.verdict) for one in told.tried if one.image.reason is reason), reason)
     cause, advice = cause_and_advice(reason, told.provider.causes, told.provider.advice)
     why = shown_text(told.why, MAX_IMAGE)
     if why and reason in _WHY_IS_CAUSE:

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from types import MappingProxyType
 from typing import Final
 
-from validator.verdict.base import Hint, Reason
+from validator.verdict.base import UNSENT, Hint, Outcome, Reason, Verdict
 
 _LATER: Final = "Ask again later; nothing is known against the credential"
 _OPERATOR: Final = "Tell the platform's operator; nothing is known against the credential"
@@ -174,3 +174,16 @@ def cause_and_advice(reason: Reason, causes: object = None, advice: object = Non
     own_cause = causes.get(reason) if isinstance(causes, dict | MappingProxyType) else None
     own_advice = advice.get(reason) if isinstance(advice, dict | MappingProxyType) else None
     return own_cause or cause, own_advice or what
+
+
+_OF_THE_KEY: Final = frozenset({Reason.SERVICE_MISSING, Reason.WRONG_KIND})
+
+
+def told_of(image: Reason, credential: Verdict) -> Reason:
+    """Whose words an image gets: the credential's, where nothing was sent with it, or where its kind or services are what it lacks.
+
+    Else who stored a key that can read nothing there is told to ask for access to the image.
+    """
+    unsent = image is Reason.AMBIGUOUS_REFUSAL and credential.row == UNSENT
+    lacking = image is Reason.HIDDEN_OR_DENIED and credential.outcome is Outcome.INSUFFICIENT and credential.reason in _OF_THE_KEY
+    return credential.reason if unsent or lacking else image
