@@ -58,6 +58,30 @@ async def test_a_throttled_lane_sleeps_and_goes_on_and_others_do_not_wait(row, n
         assert night.world.count("login s") == 5
 
 
+@pytest.mark.parametrize(("options", "wait_s"), [({"wait": False}, 1800), ({}, 599)], ids=["no wait", "longer than is waited for"])
+async def test_a_registry_that_is_to_be_left_alone_for_long_is_left_to_the_next_sweep(options, wait_s, nights):
+    async with nights(wait_s=wait_s, registries={HOST: {"pace": {"in_flight": 3}}}) as night:
+        for one in range(6):
+            await night.keep("ada", f"key{one}", f"s{one}", 200, registry=f"{HOST}/p{one}", username=f"n{one}")
+        await night.sweep()
+        night.clock.pass_by(24 * 3600)
+        night.world.seen.clear()
+        night.clock.slept.clear()
+        for one in range(6):
+            night.world.logins[f"s{one}"] = [429, 200]
+        found = await night.told_of(await night.job().run(**options))
+        asked = night.world.count("login s")
+        assert 1 <= asked <= 3, "what was under way when the first was told"
+        assert {said(one) for one in found.values()} == {"unknown (throttled)"}
+        assert {one.plan.state for one in found.values()} == {"alive"}
+        assert len(night.shown["left_over"]) == 6 - asked
+        assert max(night.clock.slept, default=0.0) < 60
+        assert sum(lane["requests"] for lane in night.shown["registries"]) == len([line for line in night.world.seen if HOST in line])
+        night.world.logins |= {f"s{one}": [200] for one in range(6)}
+        again = await night.sweep(after_h=24)
+        assert {said(one) for one in again.values()} == {"valid (login_accepted)"}
+
+
 class LockingHub(World):
     """Docker Hub, where an account of 429 is locked."""
 

@@ -58,6 +58,8 @@ class Failure(StrEnum):
     BUDGET_SPENT = "budget_spent"
     ADDRESS_BANNED = "address_banned"
     """Not sent: the registry said a while ago that our address is banned, and that lasts."""
+    PAUSED = "throttled"
+    """Not sent: the registry asked to be left alone for longer than is waited for."""
     NOT_MADE = "control_missing"
     """A control that may not be made here: no durable ledger, or switched off."""
 

@@ -19,9 +19,9 @@ from validator.ledger import Ledger
 from validator.ledger.budgets import BudgetClass, Reservation, Spent
 from validator.probe.base import Hiding, Inquiry, Pairs, Probed, made_up_of
 from validator.probe.health import answered_as_usual, is_basic, opinion_due, recalled
-from validator.probe.lanes import Lanes, pausing
+from validator.probe.lanes import Lanes, in_turn, pausing
 from validator.probe.lessons import Lessons
-from validator.probe.places import Places, Shared, Together, may_have_counted, opinion_may_have_counted
+from validator.probe.places import Places, Shared, Together, may_have_counted, opinion_may_have_counted, unsent
 from validator.probe.reach import Ways
 from validator.probe.recall import Begun, Recall, budget_class
 from validator.probe.usual import Alike, Told, Usual
@@ -46,7 +46,10 @@ MOST_ASKS: Final = 40
 
 @dataclass(slots=True)
 class Probe:
-    """Holds conversations. `now` is the wall clock (aware, UTC), `monotonic` and `sleep` measure and spend time."""
+    """Holds conversations. `now` is the wall clock (aware, UTC), `monotonic` and `sleep` measure and spend time.
+
+    `patience_s`: so long a sweep's request waits for a registry that asked to be left alone; None: as long as that takes.
+    """
 
     transport: Transport
     ledger: Ledger
@@ -58,6 +61,7 @@ class Probe:
     random: Random
     proxies: ProxyRules = field(default_factory=ProxyRules)
     on_exchange: Callable[[str, Exchange], None] | None = None
+    patience_s: float | None = None
     ways: Ways = field(init=False)
     places: Places = field(init=False)
     _lanes: Lanes = field(init=False)
@@ -197,11 +201,18 @@ class Probe:
             other = Host(evidence.known.elsewhere_host)
             client = replace(client, reach=self.ways.reach(other, self.ways.provider(other, None)))
         login = ask.auth in (Auth.PAIR, Auth.REFRESH) and ask.step in (Step.LOGIN, Step.SCOPED)
+
+        def paused(left_s: float) -> Exchange:
+            return unsent(ask, client, Failure.PAUSED, self.now(), left_s)
+
         if not login:
-            async with lane.slot(subject.asker):
+
+            async def sent_once() -> Exchange:
                 opinion, read_once = ask.step is Step.OPINION, self._lanes.manifests
                 sent = await (self._introspected(ask, client, provider) if opinion else read_once.sent(ask, client, evidence))
                 return await pausing(lane, sent, provider, read(sent, provider.traits.rows))
+
+            return await in_turn(lane, subject.asker, self.patience_s, sent_once, paused)
         pair = client.pairs[ask.party]
         name = str(self.fingerprinter.name(subject.host, pair.username))
         mark = str(fingerprint) if ask.party is Party.SUBJECT and fingerprint is not None else name
@@ -210,13 +221,12 @@ class Probe:
             banned = max(evidence.known.banned_left_s, lane.banned_left_s)
             place = Failure.ADDRESS_BANNED if banned else await self._place(ask, evidence, provider, Fingerprint(name), mark, lane)
             if not isinstance(place, Reservation | Shared):
-                return self._unsent(ask, client, place, banned)
+                return unsent(ask, client, place, self.now(), banned)
 
             said = NO_ROW
 
             async def send() -> Exchange:
-                async with lane.slot(subject.asker):
-                    return await client.send(ask)
+                return await in_turn(lane, subject.asker, self.patience_s, lambda: client.send(ask), paused)
 
             def counted(sent: Exchange) -> bool:
                 nonlocal said
@@ -234,7 +244,7 @@ class Probe:
         """One question to the vendor's introspection, within its own limit of bad secrets (registries/ghcr.md 5)."""
         place = await self.places.of_introspection(ask, provider)
         if isinstance(place, Spent):
-            return replace(self._unsent(ask, client, place), retry_after_s=None)
+            return replace(unsent(ask, client, place, self.now()), retry_after_s=None)
         return await self.places.sent(place, lambda: client.send(ask), opinion_may_have_counted)
 
     async def _place(
@@ -252,16 +262,6 @@ class Probe:
         kind = BudgetClass.GIVEN if evidence.subject.given and ask.party is Party.SUBJECT else kind
         beyond = not asked_before and evidence.subject.asker is not Asker.SWEEP  # a night with many new keys of one name would lock it
         return await self.places.of_login(ask, evidence.subject.host, provider, name, kind, asked_before=not beyond)
-
-    def _unsent(self, ask: Ask, client: RegistryClient, place: Spent | Failure, banned_s: float = 0.0) -> Exchange:
-        now = self.now()
-        failure = Failure.BUDGET_SPENT if isinstance(place, Spent) else place
-        wait = max(1.0, (place.retry_at - now).total_seconds()) if isinstance(place, Spent) else banned_s or None
-        url = str(client.reach.way_to(ask.url).url.with_query(None))
-        return Exchange(
-            step=ask.step, party=ask.party, method=ask.method, url=url, at=now.timestamp(), failure=failure, retry_after_s=wait,
-            repository=ask.repository,
-        )  # fmt: skip
 
     async def _subject(self, inquiry: Inquiry, provider: Provider, reach: Reach, fingerprint: Fingerprint | None) -> Subject:
         credential, image = inquiry.credential, inquiry.image

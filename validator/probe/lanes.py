@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from yarl import URL
 
 from validator.credential import Host
-from validator.evidence import Exchange, Step
+from validator.evidence import Asker, Exchange, Step
 from validator.ledger import Ledger
 from validator.ledger.slots import LONGEST_S, Slots
 from validator.probe.manifests import Manifests
 from validator.probe.reach import Ways
 from validator.providers import Provider
 from validator.providers.plan import Ask
-from validator.registry.pace import Lane, lane_of
+from validator.registry.pace import Lane, Paused, lane_of
 from validator.registry.slots import Taken, Want, slowed
 from validator.verdict import Reason
 from validator.verdict.reading import SERVER_ERRORS, Reading
@@ -86,6 +86,17 @@ class Lanes:
             row = SharedRow(self.ledger.slots, place) if self.ledger.durable else None
             lane = self._lanes[place] = lane_of(pace, self.sleep, self.monotonic, now=self.now, row=row)
         return lane
+
+
+async def in_turn(
+    lane: Lane, asker: Asker, patience_s: float | None, send: Callable[[], Awaitable[Exchange]], paused: Callable[[float], Exchange]
+) -> Exchange:  # fmt: skip
+    """What `send` gives when the lane lets it leave; `paused` of the seconds that are left, where it is left alone longer than `patience_s`."""
+    try:
+        async with lane.slot(asker, patience_s):
+            return await send()
+    except Paused as told:
+        return paused(told.left_s)
 
 
 async def pausing(lane: Lane, exchange: Exchange, provider: Provider, said: Reading) -> Exchange:

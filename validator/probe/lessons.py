@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from validator.credential import SecretKind
-from validator.evidence import Asker, Control, Demand, Evidence, Opinion, Party, Step
+from validator.evidence import Asker, Control, Demand, Evidence, Failure, Opinion, Party, Step
 from validator.ledger import Ledger
 from validator.ledger.base.behind import Write
 from validator.ledger.controls import AnonymousResult, ControlResult
@@ -90,7 +90,7 @@ class Lessons:
         for exchange, said in readings(evidence, provider.traits):
             reason = said.reason
             kept = reason in ILL | DISTURBED or (reason is Reason.ADDRESS_BANNED and exchange.status is not None)
-            if kept and exchange.step in (Step.LOGIN, Step.SCOPED):
+            if kept and exchange.failure is not Failure.PAUSED and exchange.step in (Step.LOGIN, Step.SCOPED):
                 signs.append(self.ledger.illness.showing(self.host, str(reason), now=now))
         if any(e.failure is not None and e.failure.value == Reason.DNS_NXDOMAIN for e in evidence.of(Step.PING)):
             signs.append(self.ledger.illness.showing(self.host, Reason.DNS_NXDOMAIN, now=now))

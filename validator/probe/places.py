@@ -14,6 +14,7 @@ from validator.ledger.budgets import BudgetClass, Reservation, Spent
 from validator.probe.base import is_loopback
 from validator.providers import Provider
 from validator.providers.plan import Ask
+from validator.registry.client import RegistryClient
 from validator.sealing import Fingerprint
 from validator.verdict import Meaning
 from validator.verdict.findings import REFUSALS
@@ -165,10 +166,21 @@ class Places:
         await self._left(place.key, held)
 
 
+def unsent(ask: Ask, client: RegistryClient, place: Spent | Failure, now: datetime, wait_s: float = 0.0) -> Exchange:
+    """What was not sent, and why: no place in a budget, or `place`; `wait_s` is how long that lasts, where it is known."""
+    failure = Failure.BUDGET_SPENT if isinstance(place, Spent) else place
+    wait = max(1.0, (place.retry_at - now).total_seconds()) if isinstance(place, Spent) else wait_s or None
+    url = str(client.reach.way_to(ask.url).url.with_query(None))
+    return Exchange(
+        step=ask.step, party=ask.party, method=ask.method, url=url, at=now.timestamp(), failure=failure, retry_after_s=wait,
+        repository=ask.repository,
+    )  # fmt: skip
+
+
 def may_have_counted(exchange: Exchange, said: Meaning) -> bool:
     """True if the registry may count this login as a failed one: in doubt it did, but never one that it let in or knew."""
     if exchange.status is None:
-        return not exchange.unsent and exchange.failure not in (Failure.UNSAFE_ADDRESS, Failure.INSECURE_SCHEME)
+        return not exchange.unsent and exchange.failure not in (Failure.UNSAFE_ADDRESS, Failure.INSECURE_SCHEME, Failure.PAUSED)
     if said in (Meaning.ACCEPTED, Meaning.ADMITTED, Meaning.ALIVE, Meaning.ON):
         return False
     return exchange.status in (401, 429) or said in REFUSALS or (exchange.status == 403 and exchange.step is Step.LOGIN)

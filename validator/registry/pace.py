@@ -61,6 +61,14 @@ class Line:
     length: int = 0
 
 
+class Paused(Exception):
+    """The registry asked to be left alone, for `left_s` more seconds: longer than its asker waits."""
+
+    def __init__(self, left_s: float) -> None:
+        super().__init__(f"paused for {left_s:.0f} s")
+        self.left_s = left_s
+
+
 @dataclass(slots=True)
 class Lane:
     """The pace of one host. A sweep has `in_flight` requests at once, somebody who waits has more, and goes first.
@@ -96,19 +104,22 @@ class Lane:
         self._turns = Turns(self.sleep, self.monotonic)
         self._none_waits.set()
 
-    def slot(self, asker: Asker) -> Slot:
-        """One request's place, entered when it may leave: leave it when the answer is there. Raises what the ledger raises."""
-        return Slot(self, self.sweep if asker is Asker.SWEEP else self.waiting)
+    def slot(self, asker: Asker, patience_s: float | None = None) -> Slot:
+        """One request's place, entered when it may leave: leave it when the answer is there. Raises what the ledger raises, and Paused.
 
-    async def enter(self, line: Line) -> None:
-        """Return when one request of `line` may leave."""
+        `patience_s`: a sweep waits for the end of a pause no longer than that; None: as long as it takes.
+        """
+        return Slot(self, self.sweep if asker is Asker.SWEEP else self.waiting, patience_s)
+
+    async def enter(self, line: Line, patience_s: float | None = None) -> None:
+        """Return when one request of `line` may leave. Raises Paused."""
         await line.in_flight.acquire()
         line.length += 1
         if line is self.waiting:
             self._none_waits.clear()
         try:
             async with line.turn:
-                await self._moment(line)
+                await self._moment(line, patience_s)
                 await line.acquirer.acquire()
         except BaseException:
             line.in_flight.release()
@@ -150,13 +161,15 @@ class Lane:
     def _ahead(self) -> int:
         return max(1, int(self.pace.per_second * AHEAD_S))
 
-    async def _moment(self, line: Line) -> None:
+    async def _moment(self, line: Line, patience_s: float | None) -> None:
         """Return when one request may leave."""
         while True:
             if line is self.sweep:
                 if not self._none_waits.is_set():
                     await self._none_waits.wait()
                 if (left := self.paused_until - self.monotonic()) > 0:
+                    if patience_s is not None and left > patience_s:
+                        raise Paused(left)
                     await self.sleep(left)
                     continue
             at = self._ours(line)
@@ -246,9 +259,10 @@ class Slot:
 
     lane: Lane
     line: Line
+    patience_s: float | None = None
 
     async def __aenter__(self) -> None:
-        await self.lane.enter(self.line)
+        await self.lane.enter(self.line, self.patience_s)
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.line.in_flight.release()

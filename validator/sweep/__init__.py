@@ -73,7 +73,7 @@ class Sweep:
         canaries = await self._canaries(registry)
         if release and (registry is None or not await self.ledger.lanes.quarantined(registry)):
             raise UsageError(f"{registry} is not in quarantine; see `validator sweep` for the lanes that are.")
-        probe = counting(self.probe)
+        probe = counting(self.probe, wait=wait)
         sweep = await self.ledger.sweeps.begin(self.name, Filters(user, registry, release), self.owner, now=self.probe.now())
         self.begun(sweep.id)
         report = Report(sweep.id, sweep.started_at, resumed=sweep.id != self.name)

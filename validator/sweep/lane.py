@@ -189,13 +189,15 @@ class Lane:
         self._locked.heard(asked, credential.username)
         self.report.probes += asked.probed
         if heard.verdict.reason is Reason.BUDGET_SPENT:
-            await self._defer(shared, heard)
-            return
+            return await self._defer(shared, heard)
+        if asked.paused:
+            self._closed = self._closed or Reason.THROTTLED
+            self.queue.answered(shared)
+            return await self.book.add(left_of(self.track, shared, Reason.THROTTLED, heard.at))
         self.queue.had_place(shared)
         if (until := self._vendor.turn(asked, self.probe.settings.sweep.wait_s if self.wait else 0.0)) is not None:
             self.queue.answered(shared)
-            await self._put_off(shared, until)
-            return
+            return await self._put_off(shared, until)
         if heard.verdict.outcome is Outcome.VALID:
             self._proven, self._witness, self._witnessed_at = True, (shared, credential), heard.at
         if heard.verdict.reason is Reason.ADDRESS_BANNED:
@@ -228,8 +230,7 @@ class Lane:
     async def _defer(self, shared: Shared, heard: Heard) -> None:
         """No place in the failure budget: later, if one frees within the sweep's patience; else it is left."""
         retry = heard.verdict.retry_after_s
-        until = heard.at + timedelta(seconds=retry or 0.0)
-        self.queue.spent(shared, until)
+        self.queue.spent(shared, until := heard.at + timedelta(seconds=retry or 0.0))
         if self.wait and retry is not None and retry <= self.probe.settings.sweep.wait_s:
             await self._put_off(shared, until)
         elif shared.words:  # it has been heard of, and is a suspect at least
@@ -277,8 +278,7 @@ class Lane:
         beside = await self.probe.ledger.facts.accepted_beside(shared.host, shared.fingerprint)
         if since is not None and beside is not None and beside > since:
             return True
-        says = await self._canary(since)
-        if says is Says.NOTHING:
+        if (says := await self._canary(since)) is Says.NOTHING:
             says = await self._witnessed()
         if says is Says.NOTHING:
             return await self.probe.well(shared.host, shared.image.repository if shared.image is not None else "")

@@ -32,8 +32,8 @@ class _Stopped(Exception):
     """Ends the lanes from inside their task group."""
 
 
-def counting(probe: Probe) -> Probe:
-    """The same probe, whose exchanges are counted for the lane that makes them."""
+def counting(probe: Probe, *, wait: bool = True) -> Probe:
+    """The same probe, whose exchanges are counted for the lane that makes them, and which waits as a sweep does, or not at all."""
     also = probe.on_exchange
 
     def count(host: str, exchange: Exchange) -> None:
@@ -43,7 +43,7 @@ def counting(probe: Probe) -> Probe:
         if also is not None:
             also(host, exchange)
 
-    return probe.beside(on_exchange=count)
+    return probe.beside(on_exchange=count, patience_s=probe.settings.sweep.wait_s if wait else 0.0)
 
 
 async def canary_at(probe: Probe, host: Host) -> Credential | None:

@@ -22,7 +22,7 @@ from validator.verdict import Outcome, Reason, Verdict
 
 NOT_SENT: Final = frozenset({
     Failure.BUDGET_SPENT, Failure.NOT_MADE, Failure.INSECURE_SCHEME, Failure.UNSAFE_ADDRESS, Failure.UNSAFE_REALM, Failure.DNS_NXDOMAIN,
-    Failure.DNS_FAILURE,
+    Failure.DNS_FAILURE, Failure.PAUSED,
 })  # fmt: skip
 APART: Final = frozenset({Step.OPINION, Step.DETAIL, Step.ELSEWHERE})
 """Requests to other hosts than the registry's and its token server's: counted apart (registries/README.md 6.3)."""

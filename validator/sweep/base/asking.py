@@ -11,7 +11,7 @@ from validator.evidence import Asker, Failure, Party, Step
 from validator.probe import Inquiry, Probe, Probed
 from validator.providers import Provider
 from validator.providers.base import NEVER_AGAIN
-from validator.sweep.base import Heard, Shared
+from validator.sweep.base import APART, Heard, Shared
 from validator.sweep.base.words import shown
 from validator.verdict import Outcome, Reason, Verdict, decide
 
@@ -27,6 +27,8 @@ class Asked:
     provider: Provider
     probed: bool
     opinion_spent: bool = False
+    paused: bool = False
+    """The registry asked to be left alone for longer than is waited for."""
 
 
 @dataclass(slots=True)
@@ -82,7 +84,8 @@ async def converse(probe: Probe, shared: Shared, credential: Credential) -> Aske
     sent = any(exchange.party is Party.SUBJECT and exchange.authorized for exchange in evidence.exchanges)
     opinion = evidence.last(Step.OPINION, party=Party.SUBJECT)
     spent = opinion is not None and opinion.failure is Failure.BUDGET_SPENT and probed.verdict.outcome is Outcome.UNKNOWN
-    return Asked(heard, probed.provider, sent, spent)
+    paused = any(e.failure is Failure.PAUSED and e.step not in APART for e in evidence.exchanges)
+    return Asked(heard, probed.provider, sent, spent, paused)
 
 
 def _without_image(probed: Probed) -> Verdict:
