@@ -83,7 +83,7 @@ async def prove(night: Night, *, told: Any = lambda text: None) -> dict[str, Any
             for _ in range(3 * night.kills):
                 if killed == night.kills:
                     break
-                sending = killed >= 2 * night.kills // 3 and len(sink.to) < night.dead
+                sending = killed >= 2 * night.kills // 3 and len(sink.to) + hits < night.dead
                 before = len(sink.to) if sending else await seen(registries, sink)
                 connections = sink.connections
                 running = await command(config, "sweep", "--format", "json")
