@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,8 @@ async def test_a_registry_that_is_to_be_left_alone_for_long_is_left_to_the_next_
         assert {one.plan.state for one in found.values()} == {"alive"}
         assert len(night.shown["left_over"]) == 6 - asked
         assert max(night.clock.slept, default=0.0) < 60
+        since = night.clock.wall - timedelta(hours=1)
+        assert await night.opened.ledger.budgets.count(HOST, since) == asked, "what was not sent was not refused"
         assert sum(lane["requests"] for lane in night.shown["registries"]) == len([line for line in night.world.seen if HOST in line])
         night.world.logins |= {f"s{one}": [200] for one in range(6)}
         again = await night.sweep(after_h=24)
